@@ -1,0 +1,1 @@
+"""One file a vendor. Each holds one PROVIDER and imports revoker.sdk alone."""

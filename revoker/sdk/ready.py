@@ -1,0 +1,147 @@
+"""Ready-made parts for provider files: how a secret rides, a one-call check, a one-call revoke."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from revoker.errors import ActionFailed, OutcomeUnknown
+from revoker.model import NOTHING, Bound, Credential, Effect, Identity, Proof, Receipt, Secret, Unbound, Verdict
+from revoker.sdk.answers import Answer, judge
+from revoker.sdk.shapes import Auth, Binder, Reader, Reply, Verifier, evidence
+
+
+def bearer(secret: Secret) -> Auth:
+    """`Authorization: Bearer <secret>`."""
+    return Auth("Authorization", "Bearer {}", secret)
+
+
+def header(name: str, secret: Secret, template: str = "{}") -> Auth:
+    """The secret in a header of its own."""
+    return Auth(name, template, secret)
+
+
+def basic(user: str, secret: Secret) -> Auth:
+    """HTTP Basic with a public user name and a secret password."""
+    return Auth("Authorization", "Basic {}", secret, user)
+
+
+def probe(
+    path: str,
+    answers: Iterable[Answer],
+    *,
+    auth: Callable[[Secret], Auth] = bearer,
+    headers: Mapping[str, str] = NOTHING,
+    params: Mapping[str, str] = NOTHING,
+    identity: Callable[[Reply], Identity | None] | None = None,
+    host: str | None = None,
+) -> Verifier:
+    """A check of one GET with the credential itself."""
+    declared = tuple(answers)
+
+    async def verify(cred: Credential, api: Reader) -> Verdict:
+        reply = await api.get(path, auth=auth(cred.secret), headers=headers, params=params, host=host)
+        return judge(reply, declared, api.now, identity)
+
+    return verify
+
+
+def identity_from(
+    *, account: str = "", principal: str = "", scopes: str = "", expires_at: str = "", last_used_at: str = ""
+) -> Callable[[Reply], Identity | None]:
+    """Read an identity from dotted paths of the body."""
+
+    def read(reply: Reply) -> Identity:
+        listed = reply.pick(scopes) if scopes else None
+        return Identity(
+            account=text_at(reply, account),
+            principal=text_at(reply, principal),
+            scopes=tuple(str(s) for s in listed) if isinstance(listed, list) else (),
+            expires_at=time_at(reply, expires_at),
+            last_used_at=time_at(reply, last_used_at),
+        )
+
+    return read
+
+
+def text_at(reply: Reply, path: str) -> str | None:
+    """The text or number at a path, as text; None for anything else."""
+    found = reply.pick(path) if path else None
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
+
+
+def time_at(reply: Reply, path: str) -> datetime | None:
+    """The time at a path: ISO 8601 or Unix seconds; None for anything else."""
+    found = reply.pick(path) if path else None
+    try:
+        if isinstance(found, int) and not isinstance(found, bool):
+            return datetime.fromtimestamp(found, UTC)
+        if isinstance(found, str):
+            when = datetime.fromisoformat(found)
+            return when if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def bound_as_itself(how: str) -> Binder:
+    """Bind where the secret is the request's own credential or body: nothing else can be hit."""
+
+    async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
+        return Bound(cred, cred.fingerprint, Proof.SECRET_IS_CREDENTIAL, how)
+
+    return bind
+
+
+def bound_by_part(part: str, how: str) -> Binder:
+    """Bind to an id that is a part of the credential itself."""
+
+    async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
+        if part not in cred.parts:
+            return Unbound("no_match", f"the finding has no {part}")
+        return Bound(cred, cred.parts[part], Proof.EMBEDDED, how)
+
+    return bind
+
+
+def safe_id(value: object, pattern: str = r"[\w.:@-]{1,200}") -> str:
+    """An id from a reply that may go into a path. Raises ActionFailed when it is no id."""
+    text = str(value)
+    if not re.fullmatch(pattern, text) or ".." in text:
+        raise ActionFailed("The provider answered with an id that does not look like one; nothing was sent.")
+    return text
+
+
+def receipt(
+    action: str,
+    effect: Effect,
+    bound: Bound,
+    reply: Reply,
+    now: datetime,
+    *,
+    done: Iterable[int],
+    already: Iterable[int] = (),
+    detail: str = "",
+) -> Receipt:
+    """A receipt for a declared answer to a change.
+
+    Raises ActionFailed on a definitive refusal (4xx), OutcomeUnknown on anything else.
+    """
+    seen = evidence(reply, now)
+    if reply.status in set(done):
+        return Receipt(action, effect, bound.target, detail=detail, evidence=seen)
+    if reply.status in set(already):
+        return Receipt(action, effect, bound.target, already=True, detail=detail, evidence=seen)
+    if reply.trouble == "not_sent" or (reply.status is not None and 400 <= reply.status < 500):
+        code = seen.code or reply.status or reply.trouble
+        raise ActionFailed(
+            f"{seen.host} refused {action} ({code}).",
+            fingerprint=bound.credential.fingerprint,
+            safe="nothing was changed by this call",
+        )
+    raise OutcomeUnknown(
+        f"{seen.host} gave no clear answer to {action} ({reply.status or reply.trouble}).",
+        fingerprint=bound.credential.fingerprint,
+        next="revoker resume looks at the state before it tries again",
+    )
