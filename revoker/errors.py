@@ -61,7 +61,7 @@ class StoreError(RevokerError):
     """The store cannot be opened, or what it holds does not fit its key."""
 
 
-class ReferenceError(RevokerError):
+class UnresolvedReference(RevokerError):
     """A secret reference (env:, file:, vault:, keyring:) leads nowhere."""
 
 

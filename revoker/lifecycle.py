@@ -73,7 +73,7 @@ def next_check(life: Life, verdict: Verdict, propagation: Propagation, now: date
     if life.status in (Status.ACCEPTED, Status.SKIPPED):
         return None
     if verdict.validity is Validity.UNKNOWN:
-        backoff = min(FIRST_RETRY * 2 ** min(life.unknowns - 1, 12), DAY)
+        backoff = min(FIRST_RETRY * (1 << min(max(life.unknowns, 1) - 1, 12)), DAY)
         return now + max(backoff, verdict.retry_after or timedelta())
     if life.status is Status.DYING:
         counted = life.last_refused_at

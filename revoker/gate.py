@@ -1,0 +1,101 @@
+"""The ownership gate: before the first byte leaves, a proof that the credential is ours.
+
+A canary, an example, a stranger's key or a host that the operator does not own is never dialled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from revoker.config import Settings
+from revoker.model import Credential, Identity, Location, Validity, Verdict
+from revoker.sdk import Kind, Provider, skip
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What speaks for a credential being ours, apart from the value itself."""
+
+    attested: bool = False  # a valid attestation covers its incident
+    locations: tuple[Location, ...] = ()
+
+
+def why_not(provider: Provider, kind: Kind, cred: Credential, settings: Settings, claim: Claim, now: datetime) -> Verdict | None:
+    """The verdict that stands instead of a call, or None when the provider may be asked."""
+    missing = [part for part in kind.needs if not cred.parts.get(part)]
+    missing += [part for part in kind.needs_secret if part not in cred.secret_parts]
+    if missing:
+        return skip("incomplete")
+    if is_own_canary(cred, settings):
+        return skip("canary")
+    for check in kind.offline:
+        verdict = check(cred, now)
+        if verdict is not None:
+            return verdict
+    return _not_owned(provider, kind, cred, settings, claim)
+
+
+def is_own_canary(cred: Credential, settings: Settings) -> bool:
+    """True when the operator's own list names this credential, by fingerprint or by a public part."""
+    named = set(settings.canaries)
+    return bool(named) and (cred.fingerprint in named or not named.isdisjoint(cred.parts.values()))
+
+
+def owned_accounts(provider_id: str, settings: Settings) -> frozenset[str]:
+    """The accounts that the operator declares as its own at one provider."""
+    ownership = settings.ownership
+    short = {"aws": ownership.aws_accounts, "github": ownership.github_orgs, "openai": ownership.openai_orgs}
+    return frozenset((*short.get(provider_id, ()), *ownership.accounts.get(provider_id, ())))
+
+
+def is_foreign(provider_id: str, identity: Identity | None, settings: Settings) -> bool:
+    """True when the provider's own answer contradicts the declared accounts: no change, the notify way."""
+    owned = owned_accounts(provider_id, settings)
+    return bool(owned) and identity is not None and identity.account is not None and identity.account not in owned
+
+
+def _not_owned(provider: Provider, kind: Kind, cred: Credential, settings: Settings, claim: Claim) -> Verdict | None:
+    ownership = settings.ownership
+    if kind.host_from is not None and not _host_owned(provider, kind.host_from, cred, settings):
+        return skip("host_not_owned")
+    if ownership.assume:
+        return None
+    account = kind.account(cred) if kind.account else None
+    owned = owned_accounts(provider.id, settings)
+    if account is not None and owned:
+        return None if account in owned else skip("not_owned")
+    if claim.attested or kind.host_from is not None or _source_owned(claim.locations, ownership.sources):
+        return None
+    return skip("not_owned")
+
+
+def _host_owned(provider: Provider, part: str, cred: Credential, settings: Settings) -> bool:
+    """A host that came with the credential must be named by the operator, exactly (`host` or `host:port`)."""
+    host = cred.parts.get(part, "").casefold()
+    port = cred.parts.get("port")
+    owned = {h.casefold() for h in settings.ownership.hosts}
+    return bool(host) and (host in owned or f"{host}:{port}" in owned or provider.id in settings.endpoints)
+
+
+def _source_owned(locations: Iterable[Location], patterns: Iterable[str]) -> bool:
+    """True when every known place of the finding lies in a declared source (`git:host/org/*`, `image:org/*`)."""
+    sources = [s for place in locations for s in _sources(place)]
+    globs = tuple(patterns)
+    return bool(sources) and bool(globs) and all(any(fnmatchcase(s, g) for g in globs) for s in sources)
+
+
+def _sources(place: Location) -> list[str]:
+    found = []
+    if place.repository:
+        found.append("git:" + place.repository.removeprefix("https://").removeprefix("ssh://git@").removesuffix(".git"))
+    if place.image:
+        found.append("image:" + place.image)
+    return found or ["file:" + (place.file or "")]
+
+
+def is_skip(verdict: Verdict | None) -> bool:
+    """True for a verdict that says: not asked."""
+    return verdict is not None and verdict.validity is Validity.SKIPPED

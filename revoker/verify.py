@@ -1,0 +1,218 @@
+"""Credentials to verdicts: async, bounded, one check each, read-only.
+
+A verdict of `dead` is held back until its provider's part of the sweep is over: when a wave of refusals hits
+credentials that were live, the provider (or our way to it) is suspected, and nothing is declared dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from revoker import catalog, gate
+from revoker.config import Settings
+from revoker.errors import EgressRefused, RevokerError
+from revoker.log import get_logger
+from revoker.model import Credential, Location, Status, Validity, Verdict
+from revoker.sdk import Kind, Propagation
+from revoker.store import credentials as rows_of
+from revoker.store import incidents
+
+if TYPE_CHECKING:
+    from revoker.egress.http import Pool
+    from revoker.store.credentials import CredentialRow, Transition
+    from revoker.store.database import Store
+
+Clock = Callable[[], datetime]
+Progress = Callable[[int, int], None]
+
+BATCH = 500
+WAVE_LEAST = 5  # refusals of known-live credentials
+WAVE_SHARE = 0.5  # of the known-live ones asked
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifySummary:
+    """What a sweep did."""
+
+    asked: int = 0
+    fresh: int = 0  # not asked again: the last verdict is younger than [verify] fresh
+    answered: Mapping[Validity, int] = field(default_factory=dict)
+    transitions: tuple[Transition, ...] = ()
+    frozen: tuple[str, ...] = ()  # providers whose refusals were not believed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    row: CredentialRow
+    kind: Kind
+    cred: Credential
+
+
+def verify(
+    store: Store,
+    rows: Sequence[CredentialRow],
+    *,
+    settings: Settings,
+    clock: Clock,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> VerifySummary:
+    """Ask each provider once for each row that has no fresh verdict, and record the answers."""
+    wanted = [row for row in rows if force or not is_fresh(row, settings, clock())]
+    sweep = _Sweep(store, settings, clock, len(wanted), progress)
+    by_provider: dict[str, list[CredentialRow]] = {}
+    for row in wanted:
+        by_provider.setdefault(row.provider, []).append(row)
+    if wanted:
+        asyncio.run(sweep.run(by_provider))
+    return VerifySummary(
+        asked=sweep.asked,
+        fresh=len(rows) - len(wanted),
+        answered=dict(sweep.answered),
+        transitions=tuple(sweep.transitions),
+        frozen=tuple(sweep.frozen),
+    )
+
+
+def is_fresh(row: CredentialRow, settings: Settings, now: datetime) -> bool:
+    """True when the last verdict is young enough, decided something, and nothing changed since."""
+    if row.checked_at is None or row.status is Status.DYING or row.validity is Validity.UNKNOWN:
+        return False
+    if row.validity is Validity.SKIPPED or (row.acked_at is not None and row.acked_at >= row.checked_at):
+        return False
+    return now - row.checked_at < settings.verify.fresh
+
+
+def windows(settings: Settings) -> dict[str, Propagation]:
+    """The propagation window of each kind; [verify] propagation overrides all, for drills."""
+    override = settings.verify.propagation
+    kinds = catalog.kinds()
+    if override is None:
+        return {id: kind.propagation for id, kind in kinds.items()}
+    return {id: replace(kind.propagation, window=override, source="[verify] propagation") for id, kind in kinds.items()}
+
+
+async def check(pool: Pool, kind: Kind, cred: Credential) -> Verdict:
+    """One check of one credential. Never raises: what goes wrong on our side is `unknown`."""
+    provider = catalog.provider_of(kind.id)
+    try:
+        return await kind.verify(cred, pool.reader(provider, credential=cred))
+    except EgressRefused:
+        return Verdict(Validity.UNKNOWN, "refused_by_policy")
+    except RevokerError as error:
+        log.warning("check_failed", fingerprint=cred.fingerprint, kind=kind.id, error=type(error).__name__)
+        return Verdict(Validity.UNKNOWN, "check_failed")
+    except Exception as error:  # noqa: BLE001 - a provider file's bug must not end the sweep of all others
+        log.error("check_crashed", fingerprint=cred.fingerprint, kind=kind.id, error=type(error).__name__)  # noqa: TRY400
+        return Verdict(Validity.UNKNOWN, "check_crashed")
+
+
+def is_wave(items: Iterable[tuple[CredentialRow, Verdict]]) -> bool:
+    """True when most of the credentials that were live, and that nobody here changed, are refused at once."""
+    known = [verdict for row, verdict in items if row.status is Status.LIVE]
+    refused = sum(1 for verdict in known if verdict.validity is Validity.DEAD and verdict.evidence is not None)
+    return refused >= WAVE_LEAST and refused > WAVE_SHARE * len(known)
+
+
+class _Sweep:
+    """The state of one sweep: what was asked, answered, recorded."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock, total: int, progress: Progress | None) -> None:
+        self.store, self.settings, self.clock, self.total, self.progress = store, settings, clock, total, progress
+        self.windows = windows(settings)
+        self.slots = asyncio.Semaphore(settings.verify.concurrency)
+        self.claims: dict[str, bool] = {}
+        self.done = self.asked = 0
+        self.answered: Counter[Validity] = Counter()
+        self.transitions: list[Transition] = []
+        self.frozen: list[str] = []
+
+    async def run(self, by_provider: Mapping[str, Sequence[CredentialRow]]) -> None:
+        from revoker.egress.http import open_pool
+
+        async with open_pool(self.settings, clock=self.clock, concurrency=self.settings.verify.concurrency) as pool:
+            await asyncio.gather(*(self._provider(pool, id, rows) for id, rows in by_provider.items()))
+
+    async def _provider(self, pool: Pool, provider_id: str, rows: Sequence[CredentialRow]) -> None:
+        """One provider's part: workers take jobs; the sure verdicts are recorded as they come, the dead at the end."""
+        sure: list[tuple[str, Verdict]] = []
+        known_live: list[tuple[CredentialRow, Verdict]] = []
+        refused: list[tuple[str, Verdict]] = []
+        jobs = self._jobs(rows, sure)
+
+        async def work() -> None:
+            for job in jobs:
+                async with self.slots:
+                    verdict = await check(pool, job.kind, job.cred)
+                self.asked += 1
+                if job.row.status is Status.LIVE:
+                    known_live.append((job.row, verdict))
+                (refused if verdict.validity is Validity.DEAD else sure).append((job.row.fingerprint, verdict))
+                if len(sure) >= BATCH:
+                    self._record(sure)
+                self._tick()
+
+        await asyncio.gather(*(work() for _ in range(self._workers(provider_id, len(rows)))))
+        if is_wave(known_live):
+            self.frozen.append(provider_id)
+            refused = [(fp, replace(verdict, validity=Validity.UNKNOWN, reason="outage_suspected")) for fp, verdict in refused]
+        self._record(sure)
+        self._record(refused)
+
+    def _workers(self, provider_id: str, wanted: int) -> int:
+        """As many as the provider's budget lets be under way, so that no slow provider holds all places."""
+        kinds = [k for k in catalog.kinds().values() if catalog.provider_of(k.id).id == provider_id]
+        most = max((k.budget.in_flight for k in kinds), default=1)
+        return max(1, min(most, self.settings.verify.concurrency, wanted))
+
+    def _jobs(self, rows: Sequence[CredentialRow], sure: list[tuple[str, Verdict]]) -> Iterator[_Job]:
+        """The rows that need a call. What the gate or an offline check answers goes to `sure` at once."""
+        kinds = catalog.kinds()
+        for start in range(0, len(rows), BATCH):
+            chunk = {row.fingerprint: row for row in rows[start : start + BATCH]}
+            for cred in rows_of.unseal_many(self.store, list(chunk)):
+                row = chunk.pop(cred.fingerprint)
+                kind = kinds.get(row.kind)
+                verdict = self._without_call(row, kind, cred)
+                if verdict is not None:
+                    sure.append((row.fingerprint, verdict))
+                    self._tick()
+                elif kind is not None:
+                    yield _Job(row, kind, cred)
+            for row in chunk.values():  # nothing sealed: masked, hashed, or purged
+                sure.append((row.fingerprint, Verdict(Validity.SKIPPED, "no_value")))
+                self._tick()
+
+    def _without_call(self, row: CredentialRow, kind: Kind | None, cred: Credential) -> Verdict | None:
+        if kind is None:
+            return Verdict(Validity.SKIPPED, "unsupported")
+        claim = gate.Claim(self._attested(row.incident), self._places(row))
+        return gate.why_not(catalog.provider_of(kind.id), kind, cred, self.settings, claim, self.clock())
+
+    def _attested(self, incident: str) -> bool:
+        if incident not in self.claims:
+            self.claims[incident] = incidents.is_attested(self.store, incident, self.clock())
+        return self.claims[incident]
+
+    def _places(self, row: CredentialRow) -> tuple[Location, ...]:
+        """Only looked up where sources are declared: it costs a query for each credential."""
+        return tuple(rows_of.locations(self.store, row.fingerprint)) if self.settings.ownership.sources else ()
+
+    def _record(self, items: list[tuple[str, Verdict]]) -> None:
+        if not items:
+            return
+        self.answered.update(verdict.validity for _, verdict in items)
+        self.transitions += rows_of.record_verdicts(self.store, items, self.clock(), self.windows)
+        items.clear()
+
+    def _tick(self) -> None:
+        self.done += 1
+        if self.progress:
+            self.progress(self.done, self.total)
