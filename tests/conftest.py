@@ -1,0 +1,82 @@
+"""What every test gets: a network that ends at this machine, a clock that stands still, and real servers on demand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import loopback_guard
+
+if TYPE_CHECKING:
+    from revoker.lab.servers import Moto, OpenBao, PostgreSQL
+
+loopback_guard.install()
+
+
+class Clock:
+    """A clock that moves only when it is told to; call it for the time (aware, UTC)."""
+
+    def __init__(self, start: datetime = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)) -> None:
+        self.time = start
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def advance(self, by: timedelta | float) -> datetime:
+        """Go on by a timedelta or by seconds, and give the new time."""
+        self.time += by if isinstance(by, timedelta) else timedelta(seconds=by)
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def loopback_only() -> Iterator[None]:
+    """Fail a test that tried to leave this machine, even when the code under test swallowed the error."""
+    loopback_guard.refused.clear()
+    yield
+    tried = list(loopback_guard.refused)
+    loopback_guard.refused.clear()
+    assert not tried, f"tried to leave the loopback interface: {tried}"
+
+
+@pytest.fixture(scope="session")
+def openbao() -> Iterator[OpenBao]:
+    """A real OpenBao server in development mode."""
+    from revoker.lab.servers import openbao as start
+
+    with start() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A real PostgreSQL server."""
+    from revoker.lab.servers import postgresql as start
+
+    with start() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    """Moto's IAM and STS, which refuse keys that are inactive or deleted."""
+    from revoker.lab.servers import moto as start
+
+    with start() as server:
+        yield server
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the skipped tests by reason, so that nobody takes a skip for a pass."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else "?" for report in skipped)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"skipped {count}: {reason}")
