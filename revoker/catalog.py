@@ -1,0 +1,203 @@
+"""The catalogue: which providers there are, and of what kind a value is.
+
+Providers are the modules of `revoker.providers`, plus the entry points (group `revoker.providers`) that the
+settings name. Nothing is ever loaded from a path.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import pkgutil
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata, resources
+from types import MappingProxyType
+
+from revoker.errors import ConfigError, UsageError
+from revoker.sdk import Kind, Provider
+
+UNKNOWN = "unknown"  # the kind and the provider of a value that nothing in the catalogue fits
+LONGEST = 8192  # characters; a longer value fits no pattern, and no pattern meets a longer one
+GROUP = "revoker.providers"
+
+_extra: dict[str, Provider] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that is known about kinds, indexed once."""
+
+    providers: Mapping[str, Provider]
+    kinds: Mapping[str, Kind]
+    owners: Mapping[str, Provider]
+    patterns: Mapping[str, re.Pattern[str]]
+    labels: Mapping[tuple[str, str], frozenset[str]]  # (scanner, label in lower case) -> kind ids
+    names: Mapping[str, frozenset[str]]  # label in lower case, whoever said it -> kind ids
+    order: Mapping[str, int]  # kind id -> rank; a longer literal beginning comes first
+
+
+def providers() -> Mapping[str, Provider]:
+    """All providers by id."""
+    return catalogue().providers
+
+
+def kinds() -> Mapping[str, Kind]:
+    """All kinds by id."""
+    return catalogue().kinds
+
+
+def provider_of(kind_id: str) -> Provider:
+    """The provider of a kind. Raises UsageError for a kind that is not in the catalogue."""
+    try:
+        return catalogue().owners[kind_id]
+    except KeyError:
+        raise UsageError(f"There is no kind {kind_id[:80]!r}.", next="revoker providers lists all kinds") from None
+
+
+def load_extra(names: Iterable[str]) -> None:
+    """Add the providers of the named entry points. Raises ConfigError when one is missing or no provider."""
+    found = {point.name: point for point in metadata.entry_points(group=GROUP)}
+    for name in names:
+        if name not in found:
+            raise ConfigError(
+                f"No installed package offers a provider {name!r} (entry point group {GROUP}).",
+                next="install it into this environment, or take it out of `providers` in the configuration",
+            )
+        provider = _checked(found[name].load(), f"the entry point {name}")
+        if _extra.get(provider.id) is not provider:
+            if provider.id in providers():
+                raise ConfigError(f"The entry point {name} offers a provider {provider.id!r}, and there is one already.")
+            _extra[provider.id] = provider
+            catalogue.cache_clear()
+
+
+def public_parts(kind: Kind, value: str) -> dict[str, str]:
+    """The public parts that the value itself holds: the named groups of the kind's pattern."""
+    pattern = catalogue().patterns.get(kind.id) or _compiled(kind)
+    match = pattern.fullmatch(value) if len(value) <= LONGEST else None
+    return {name: part for name, part in match.groupdict().items() if part is not None} if match else {}
+
+
+def name_kinds(
+    value: str, *, label: str | None = None, scanner: str | None = None, variable: str | None = None
+) -> tuple[str, ...]:
+    """The kinds a value may be of, best first; empty when none fits.
+
+    The value's own shape decides. A label only orders what the shape leaves open, and lets a weak
+    (`ambiguous`) pattern count; the name of the variable that held the value does the latter too.
+    """
+    known = catalogue()
+    if not value or len(value) > LONGEST:
+        return ()
+    fits = [kind for kind, pattern in known.patterns.items() if pattern.fullmatch(value)]
+    if not fits:
+        return ()
+    said = labelled(label, scanner)
+    strong = [kind for kind in fits if not known.kinds[kind].ambiguous]
+    if strong:
+        return tuple(sorted(strong, key=lambda kind: (kind not in said, known.order[kind])))
+    words = _words(variable)
+    weak = [kind for kind in fits if kind in said or _named_by(words, known.owners[kind].id, kind)]
+    return tuple(sorted(weak, key=lambda kind: (kind not in said, -len(words & _words(kind)), known.order[kind])))
+
+
+def labelled(label: str | None, scanner: str | None) -> frozenset[str]:
+    """The kinds that a scanner's rule id stands for; any scanner's, when this one has no such rule."""
+    if not label:
+        return frozenset()
+    known = catalogue()
+    folded = label.casefold()
+    return known.labels.get((scanner or "", folded)) or known.names.get(folded, frozenset())
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Build the index. Raises ConfigError when the installation or a provider file is broken."""
+    found = {provider.id: provider for provider in _shipped()} | _extra
+    owners = {kind.id: provider for provider in found.values() for kind in provider.kinds}
+    every = {kind.id: kind for provider in found.values() for kind in provider.kinds}
+    if sum(len(provider.kinds) for provider in found.values()) != len(every):
+        raise ConfigError("Two providers declare a kind of the same id.")
+    labels, names = _label_index(every)
+    ranked = sorted(every, key=lambda kind: -len(_literal_start(every[kind].pattern)))
+    return Catalogue(
+        providers=MappingProxyType(found),
+        kinds=MappingProxyType(every),
+        owners=MappingProxyType(owners),
+        patterns={kind.id: _compiled(kind) for kind in every.values()},
+        labels=labels,
+        names=names,
+        order={kind: rank for rank, kind in enumerate(ranked)},
+    )
+
+
+def _shipped() -> Iterator[Provider]:
+    try:
+        package = importlib.import_module("revoker.providers")
+    except ImportError as error:
+        raise ConfigError(
+            "The package revoker.providers is missing: the folder providers/ is not linked into revoker/.",
+            next="install revoker again; in a checkout, `ln -s ../providers revoker/providers`",
+        ) from error
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+        if not module.name.startswith("_"):
+            where = f"providers/{module.name}.py"
+            yield _checked(getattr(importlib.import_module(f"revoker.providers.{module.name}"), "PROVIDER", None), where)
+
+
+def _checked(found: object, where: str) -> Provider:
+    if not isinstance(found, Provider):
+        raise ConfigError(f"{where} holds no PROVIDER.")
+    return found
+
+
+def _compiled(kind: Kind) -> re.Pattern[str]:
+    try:
+        return re.compile(kind.pattern)
+    except re.error as error:
+        raise ConfigError(f"The pattern of kind {kind.id} is no regular expression: {error}.") from error
+
+
+def _literal_start(pattern: str) -> str:
+    """What every value of a pattern begins with, as far as it is plain text."""
+    bare = re.sub(r"^(?:\^|\(\?P<\w+>|\(\?:|\()+", "", pattern)
+    found = re.match(r"[A-Za-z0-9_:/-]*", bare)
+    return found[0] if found else ""
+
+
+def _label_index(every: Mapping[str, Kind]) -> tuple[dict[tuple[str, str], frozenset[str]], dict[str, frozenset[str]]]:
+    by_scanner: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    by_name: defaultdict[str, set[str]] = defaultdict(set)
+    declared = ((scanner, rule, kind.id) for kind in every.values() for scanner, rules in kind.labels.items() for rule in rules)
+    for scanner, rule, kind_id in (*declared, *_shipped_labels()):
+        if kind_id in every:
+            by_scanner[scanner, rule.casefold()].add(kind_id)
+            by_name[rule.casefold()].add(kind_id)
+    for kind_id in every:
+        by_name[kind_id.casefold()].add(kind_id)
+    return {k: frozenset(v) for k, v in by_scanner.items()}, {k: frozenset(v) for k, v in by_name.items()}
+
+
+def _shipped_labels() -> Iterator[tuple[str, str, str]]:
+    """The rows of detector_ids.csv as (scanner, rule id, kind id)."""
+    text = resources.files("revoker").joinpath("detector_ids.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(text.splitlines()):
+        kind_id = row.pop("kind")
+        for scanner, rules in row.items():
+            yield from ((scanner, rule, kind_id) for rule in rules.split("|") if rule)
+
+
+def _words(name: str | None) -> frozenset[str]:
+    """The words of a variable's name, in lower case: GROQ_API_KEY, groqApiKey -> groq, api, key."""
+    if not name:
+        return frozenset()
+    return frozenset(word.casefold() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+(?![a-z])", name[:200]))
+
+
+def _named_by(words: frozenset[str], provider: str, kind: str) -> bool:
+    """A variable names a kind when it holds the provider's name, or every word of the kind's."""
+    return bool(words) and (_words(provider) <= words or _words(kind) <= words)
