@@ -16,6 +16,7 @@ from revoker.model import (
     Verdict,
 )
 from revoker.sdk.answers import Answer, dead, expired_offline, judge, live, skip, undeclared, unsure
+from revoker.sdk.lists import ListUnread, as_authority, by_hint, hint_fits, no_authority, pages
 from revoker.sdk.offline import (
     base62,
     checksum,
@@ -24,6 +25,7 @@ from revoker.sdk.offline import (
     example_value,
     expired_jwt,
     jwt_claims,
+    known_examples,
 )
 from revoker.sdk.ready import (
     basic,
@@ -56,6 +58,7 @@ from revoker.sdk.shapes import (
     Verifier,
     Writer,
     evidence,
+    with_code,
 )
 
 __all__ = [
@@ -72,6 +75,7 @@ __all__ = [
     "Identity",
     "Issued",
     "Kind",
+    "ListUnread",
     "Manual",
     "Mutation",
     "Observer",
@@ -90,11 +94,13 @@ __all__ = [
     "Verdict",
     "Verifier",
     "Writer",
+    "as_authority",
     "base62",
     "basic",
     "bearer",
     "bound_as_itself",
     "bound_by_part",
+    "by_hint",
     "checksum",
     "crc32_base62",
     "crc32_suffix",
@@ -104,10 +110,14 @@ __all__ = [
     "expired_jwt",
     "expired_offline",
     "header",
+    "hint_fits",
     "identity_from",
     "judge",
     "jwt_claims",
+    "known_examples",
     "live",
+    "no_authority",
+    "pages",
     "probe",
     "receipt",
     "safe_id",
@@ -116,4 +126,5 @@ __all__ = [
     "time_at",
     "undeclared",
     "unsure",
+    "with_code",
 ]

@@ -75,6 +75,8 @@ def judge(
     reply: Reply, answers: Iterable[Answer], now: datetime, identity: Callable[[Reply], Identity | None] | None = None
 ) -> Verdict:
     """Turn a reply into a verdict by the first declared answer that fits it."""
+    if reply.trouble == "no_endpoint":
+        return skip("no_endpoint")
     seen = evidence(reply, now)
     if reply.trouble is not None:
         return Verdict(Validity.UNKNOWN, reply.trouble, seen, retry_after=reply.retry_after)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from revoker.errors import ActionFailed, OutcomeUnknown
 from revoker.model import NOTHING, Bound, Credential, Effect, Identity, Proof, Receipt, Secret, Unbound, Verdict
 from revoker.sdk.answers import Answer, judge
-from revoker.sdk.shapes import Auth, Binder, Reader, Reply, Verifier, evidence
+from revoker.sdk.shapes import Auth, Binder, Reader, Reply, Verifier, evidence, with_code
 
 
 def bearer(secret: Secret) -> Auth:
@@ -36,13 +36,14 @@ def probe(
     params: Mapping[str, str] = NOTHING,
     identity: Callable[[Reply], Identity | None] | None = None,
     host: str | None = None,
+    code: Callable[[Reply], str | None] | None = None,
 ) -> Verifier:
-    """A check of one GET with the credential itself."""
+    """A check of one GET with the credential itself. `code` reads the provider's own error code where it hides deep."""
     declared = tuple(answers)
 
     async def verify(cred: Credential, api: Reader) -> Verdict:
         reply = await api.get(path, auth=auth(cred.secret), headers=headers, params=params, host=host)
-        return judge(reply, declared, api.now, identity)
+        return judge(with_code(reply, code) if code else reply, declared, api.now, identity)
 
     return verify
 
@@ -123,17 +124,18 @@ def receipt(
     done: Iterable[int],
     already: Iterable[int] = (),
     detail: str = "",
+    told: Callable[[Reply], str] | None = None,
 ) -> Receipt:
     """A receipt for a declared answer to a change.
 
-    Raises ActionFailed on a definitive refusal (4xx), OutcomeUnknown on anything else.
+    `told` reads the outcome (`done`, `already`, `refused`, or anything else for unclear) from the body of a `done` status,
+    for providers whose status says nothing. Raises ActionFailed on a definitive refusal (4xx), OutcomeUnknown on anything else.
     """
     seen = evidence(reply, now)
-    if reply.status in set(done):
-        return Receipt(action, effect, bound.target, detail=detail, evidence=seen)
-    if reply.status in set(already):
-        return Receipt(action, effect, bound.target, already=True, detail=detail, evidence=seen)
-    if reply.trouble == "not_sent" or (reply.status is not None and 400 <= reply.status < 500):
+    outcome = _outcome(reply, set(done), set(already), told)
+    if outcome in ("done", "already"):
+        return Receipt(action, effect, bound.target, already=outcome == "already", detail=detail, evidence=seen)
+    if outcome == "refused":
         code = seen.code or reply.status or reply.trouble
         raise ActionFailed(
             f"{seen.host} refused {action} ({code}).",
@@ -145,3 +147,13 @@ def receipt(
         fingerprint=bound.credential.fingerprint,
         next="revoker resume looks at the state before it tries again",
     )
+
+
+def _outcome(reply: Reply, done: set[int], already: set[int], told: Callable[[Reply], str] | None) -> str:
+    if reply.trouble == "not_sent":
+        return "refused"
+    if reply.status in done:
+        return told(reply) if told else "done"
+    if reply.status in already:
+        return "already"
+    return "refused" if reply.status is not None and 400 <= reply.status < 500 else ""

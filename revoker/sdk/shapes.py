@@ -6,7 +6,7 @@ Reading and changing are two types. A verifier gets a Reader; only an approved r
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ class Reply:
     """An answer, reduced to what a verdict may rest on.
 
     `trouble` is a reason slug when there was no usable answer: timeout, tls, connect, truncated, too_large,
-    html, redirect, refused_by_policy, not_sent. `status` is None then, or the status that came with it.
+    html, redirect, refused_by_policy, not_sent, no_endpoint (a provider without hosts, and the operator named none). `status` is None then, or the status that came with it.
     For AWS and databases `code` holds the error code (`InvalidClientTokenId`, `28P01`).
     """
 
@@ -241,3 +241,8 @@ def evidence(reply: Reply, now: datetime) -> Evidence:
     """What a verdict may keep of a reply."""
     code = reply.code if reply.code is None else "".join(c for c in reply.code if c.isprintable())[:64]
     return Evidence(reply.host, reply.status, code, reply.at or now)
+
+
+def with_code(reply: Reply, read: Callable[[Reply], str | None]) -> Reply:
+    """The same reply with the provider's own code, where egress could not know its place."""
+    return replace(reply, code=read(reply))

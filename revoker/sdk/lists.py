@@ -1,0 +1,86 @@
+"""Ready-made parts for finding a target in a provider's list: pages, redacted hints, the authority that may look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from revoker.errors import ActionFailed
+from revoker.model import Credential, Secret, Unbound
+from revoker.sdk.ready import bearer
+from revoker.sdk.shapes import Auth, Reader, Reply
+
+MOST_PAGES = 200  # a list longer than this is not read to its end, and then nothing is bound
+GAP = re.compile(r"\.{2,}|…|\*{2,}")
+
+
+class ListUnread(Exception):
+    """A list could not be read to its end, so that "exactly one" cannot be claimed."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__("a list could not be read to its end")
+        self.reply = reply
+
+    def unbound(self) -> Unbound:
+        """Why there is no target, in words for the plan."""
+        return Unbound("refused", f"{self.reply.host} did not give the whole list ({self.reply.status or self.reply.trouble})")
+
+
+async def pages(
+    ask: Callable[[str | None], Awaitable[Reply]], rows: str, following: Callable[[Reply], str | None]
+) -> AsyncIterator[Any]:
+    """All rows of a paged list. `ask` gets the cursor, `rows` is their dotted path, `following` reads the next cursor.
+
+    Raises ListUnread for a page that is not a 200 with a list, and for a list that does not end.
+    """
+    cursor: str | None = None
+    for _ in range(MOST_PAGES):
+        reply = await ask(cursor)
+        found = reply.pick(rows) if reply.status == 200 and reply.trouble is None else None
+        if not isinstance(found, list):
+            raise ListUnread(reply)
+        for row in found:
+            if isinstance(row, Mapping):
+                yield row
+        before, cursor = cursor, following(reply)
+        if cursor is None:
+            return
+        if cursor == before:
+            break
+    raise ListUnread(reply)
+
+
+def hint_fits(hint: object, value: Secret) -> bool:
+    """True when a redacted form (`sk-abc...wxyz`) could be this value: its beginning and its end are the same."""
+    parts = GAP.split(hint) if isinstance(hint, str) else []
+    if len(parts) < 2 or not parts[-1]:
+        return False
+    raw = value.reveal()
+    return len(raw) >= len(parts[0]) + len(parts[-1]) and raw.startswith(parts[0]) and raw.endswith(parts[-1])
+
+
+def by_hint(cred: Credential, candidates: Iterable[tuple[str, object]]) -> Unbound:
+    """What a list of redacted forms proves: never a target, but whom a person should look at.
+
+    `candidates` are (what to show for it, its redacted form). A first and a last few characters are a label, not a proof.
+    """
+    fitting = [shown for shown, hint in candidates if hint_fits(hint, cred.secret)]
+    if not fitting:
+        return Unbound("no_match", "no listed key begins and ends like this one")
+    if len(fitting) > 1:
+        return Unbound("several_matches", "keys that begin and end like this one: " + ", ".join(sorted(fitting)[:20]))
+    return Unbound("label_only", f"the only key that begins and ends like this one: {fitting[0]}; a person must confirm it")
+
+
+def as_authority(api: Reader, name: str, auth: Callable[[Secret], Auth] = bearer) -> Auth:
+    """The operator's own credential for this provider. Raises ActionFailed when it is not configured."""
+    secret = api.authority(name)
+    if secret is None:
+        raise ActionFailed(f"No authority `{name}` is configured for this provider.", safe="nothing was sent")
+    return auth(secret)
+
+
+def no_authority(name: str) -> Unbound:
+    """Why nothing can be looked up without the operator's own credential."""
+    return Unbound("no_authority", f"configure `{name}` for this provider")
