@@ -1,0 +1,135 @@
+"""Moto's IAM and STS, with the two answers that moto does not give by itself and the drill rests on.
+
+Moto checks signatures and policies when asked to, but accepts keys that are Inactive. A thin layer in front of
+it refuses those as STS and IAM do (403 InvalidClientTokenId), and writes down every call with the key that it touched.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from revoker.lab.log import Log, Seen
+
+ACCOUNT = "123456789012"
+FOREIGN_ACCOUNT = "210987654321"
+EVERYTHING = "*"
+REFUSED = (
+    b'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>'
+    b"<Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid.</Message></Error>"
+    b"<RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>"
+)
+CHANGES = ("Create", "Update", "Delete", "Put", "Attach", "Detach", "Tag")
+
+Environ = dict[str, Any]
+Start = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Moto:
+    """A running moto: its address, and the log of every call (the ground truth of the drill)."""
+
+    url: str
+    log: Log
+    account: str = ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class CloudKey:
+    """An access key of the fake cloud."""
+
+    id: str
+    secret: str = field(repr=False)
+    user: str
+
+
+@contextmanager
+def moto() -> Iterator[Moto]:
+    """Start moto on a free port, with signatures and policies enforced from the first call."""
+    from moto import settings
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
+
+    log = Log()
+    app = strict(DomainDispatcherApplication(create_backend_app), log)
+    before, settings.INITIAL_NO_AUTH_ACTION_COUNT = settings.INITIAL_NO_AUTH_ACTION_COUNT, 0
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_quiet(MotoRequestHandler))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Moto(f"http://127.0.0.1:{server.server_port}", log)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        settings.INITIAL_NO_AUTH_ACTION_COUNT = before
+
+
+def make_key(user: str, *, account: str = ACCOUNT, active: bool = True, may: str | None = None) -> CloudKey:
+    """Make an access key, and its user when there is none. `may` is the action pattern that the user is allowed."""
+    from moto.iam.models import iam_backends
+
+    backend = iam_backends[account]["aws"]
+    if user not in backend.users:
+        backend.create_user("us-east-1", user)
+    if may:
+        allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": may, "Resource": "*"}]}
+        backend.put_user_policy(user, "lab", json.dumps(allow))
+    made = backend.create_access_key(user, status="Active" if active else "Inactive")
+    return CloudKey(made.access_key_id, made.secret_access_key, user)
+
+
+def status_of(key_id: str) -> str | None:
+    """The status of a key in moto's own books; None when no account has it."""
+    from moto.iam.models import iam_backends
+
+    for backends in list(iam_backends.values()):
+        found = backends["aws"].access_keys.get(key_id)
+        if found is not None:
+            return str(found.status)
+    return None
+
+
+def strict(app: Any, log: Log) -> Callable[[Environ, Start], Iterable[bytes]]:
+    """Put the refusal of inactive keys, and the log, in front of moto's WSGI application."""
+
+    def serve(environ: Environ, start: Start) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        signer = _signer(environ.get("HTTP_AUTHORIZATION", ""))
+        form = parse_qs(body.decode("utf-8", "replace"))
+        action, target = (form.get(name, [""])[0] for name in ("Action", "AccessKeyId"))
+        answers = _answers(log, action, signer, target, start)
+        if status_of(signer) == "Inactive":
+            answers("403 Forbidden", [("Content-Type", "text/xml")])
+            return [REFUSED]
+        return app(environ, answers)  # type: ignore[no-any-return]
+
+    return serve
+
+
+def _answers(log: Log, action: str, signer: str, target: str, start: Start) -> Start:
+    """A start_response that writes the call down with its outcome."""
+
+    def begin(status: str, headers: Any, *rest: Any) -> Any:
+        change = action.startswith(CHANGES)
+        log.add(Seen("aws", "POST", action, int(status.split(maxsplit=1)[0]), key=target or signer, caller=signer, change=change))
+        return start(status, headers, *rest)
+
+    return begin
+
+
+def _signer(authorization: str) -> str:
+    """The key id that signed, from `Credential=ID/date/region/service/aws4_request`."""
+    return authorization.split("Credential=", 1)[-1].split("/", 1)[0] if "Credential=" in authorization else ""
+
+
+def _quiet(handler: type[Any]) -> type[Any]:
+    """The same request handler without a line on stderr for each request."""
+    return type("QuietHandler", (handler,), {"log_request": lambda *_args, **_kwargs: None})
