@@ -139,6 +139,16 @@ Binder = Callable[[Credential, Reader], Awaitable["Bound | Unbound"]]
 Mutation = Callable[[Bound, Writer], Awaitable[Receipt]]
 Observer = Callable[[Bound, Reader], Awaitable["bool | None"]]
 OfflineCheck = Callable[[Credential, datetime], "Verdict | None"]
+Lister = Callable[[Bound, Reader], Awaitable["Sequence[Sibling] | None"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """One credential that stands where an `issue` makes a new one. Holds ids only."""
+
+    target: str
+    name: str = ""  # its name, label or description at the provider: where Writer.mark may stand
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +168,7 @@ class Action:
     choose: Callable[[Bound], Issued] | None = None  # we choose the new value; it is stored before the call
     observe: Observer | None = None  # True: the change is in effect; False: it is not; None: cannot tell
     experimental: bool = False  # an unconfirmed claim; off unless the operator allows it
+    siblings: Lister | None = None  # issue: all that stand there now, so that a lost new one is found; None: cannot tell
 
 
 @dataclass(frozen=True, slots=True)
