@@ -1,0 +1,53 @@
+# Everything runs in .venv, which is made from the hashed lock files. PYTHON picks the interpreter (>= 3.11).
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: drill test test-fast lint format bench docs lock clean
+
+drill: .venv/lab.done  ## the main job end to end, against real servers and fake providers on loopback
+	$(BIN)/revoker drill --out drill-out
+
+test: .venv/dev.done  ## all tests, slow ones too
+	$(BIN)/python -m pytest
+
+test-fast: .venv/dev.done  ## the tests that start no server
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: .venv/dev.done  ## ruff, mypy --strict, the layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev.done
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/dev.done  ## the figures of docs/benchmarks.md, against the real kingfisher
+	$(BIN)/python bench/run.py
+
+docs: .venv/dev.done  ## write the pages that are generated from code
+	$(BIN)/python -m revoker.cli.reference
+
+lock: .venv/dev.done  ## resolve the version ranges of pyproject.toml anew
+	$(PIP) install pip-tools
+	sh requirements/lock.sh runtime && sh requirements/lock.sh lab && sh requirements/lock.sh dev
+
+clean:
+	rm -rf .venv dist build drill-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "revoker needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/lab.done: .venv/made requirements/lab.lock pyproject.toml
+	$(PIP) install --require-hashes -r requirements/lab.lock
+	$(PIP) install --no-deps -e .
+	touch $@
+
+.venv/dev.done: .venv/made requirements/dev.lock pyproject.toml
+	$(PIP) install --require-hashes -r requirements/dev.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch .venv/lab.done $@

@@ -1,0 +1,127 @@
+"""The proof of death, and what is due when: rules over verdicts and changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revoker.lifecycle import DEAD_CHECKS, Life, after_change, after_verdict
+from revoker.model import Effect, Evidence, Status, Validity, Verdict
+from revoker.sdk import Propagation
+
+START = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)
+WINDOW = Propagation(timedelta(minutes=10), refusals=3)  # so two refusals count when 5 minutes lie between them
+
+
+def at(minutes: float) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+def said(validity: Validity, reason: str = "r") -> Verdict:
+    return Verdict(validity, reason, Evidence("api.example.test", 200, None, START))
+
+
+LIVE, DEAD, UNKNOWN, SKIPPED = (said(v) for v in (Validity.LIVE, Validity.DEAD, Validity.UNKNOWN, Validity.SKIPPED))
+
+
+def run(life: Life, *events: tuple[float, Verdict | Effect]) -> Life:
+    for minutes, event in events:
+        life = after_change(life, event, at(minutes)) if isinstance(event, Effect) else after_verdict(life, event, WINDOW, at(minutes))
+    return life
+
+
+def test_a_key_that_never_lived_here_is_dead_by_one_declared_refusal() -> None:
+    life = run(Life(), (0, DEAD))
+    assert life.status is Status.DEAD
+    assert life.dead_at == START
+
+
+def test_a_revoked_key_is_dead_only_when_its_refusals_span_the_window() -> None:
+    life = run(Life(), (0, LIVE), (1, Effect.REVOKE), (1, DEAD))
+    assert life.status is Status.DYING
+    life = run(life, (6, DEAD))
+    assert (life.status, life.refusals) == (Status.DYING, 2)
+    life = run(life, (11, DEAD))
+    assert (life.status, life.refusals, life.dead_at) == (Status.DEAD, 3, at(11))
+
+
+def test_refusals_that_come_too_fast_count_once() -> None:
+    life = run(Life(), (0, LIVE), (1, Effect.REVOKE), *((1 + i / 10, DEAD) for i in range(20)))
+    assert (life.status, life.refusals) == (Status.DYING, 1)
+
+
+def test_one_acceptance_starts_the_count_again() -> None:
+    life = run(Life(), (0, LIVE), (1, Effect.REVOKE), (1, DEAD), (6, DEAD), (7, LIVE), (11, DEAD))
+    assert (life.status, life.refusals, life.refused_at) == (Status.DYING, 1, at(11))
+
+
+def test_a_live_key_refused_without_a_change_of_ours_is_dying_first() -> None:
+    assert run(Life(), (0, LIVE), (5, DEAD)).status is Status.DYING
+
+
+def test_unknown_neither_counts_nor_breaks_the_streak() -> None:
+    life = run(Life(), (0, LIVE), (1, Effect.REVOKE), (1, DEAD), (3, UNKNOWN), (6, DEAD), (11, DEAD))
+    assert life.status is Status.DEAD
+
+
+def test_a_dead_key_that_is_accepted_again_is_live() -> None:
+    life = run(Life(), (0, DEAD), (60, LIVE))
+    assert (life.status, life.dead_at) == (Status.LIVE, None)
+
+
+def test_a_suspended_key_is_contained_not_dead() -> None:
+    life = run(Life(), (0, LIVE), (1, Effect.SUSPEND), (2, DEAD), (30, DEAD))
+    assert (life.status, life.validity, life.contained_at) == (Status.CONTAINED, Validity.DEAD, at(1))
+
+
+def test_a_restored_key_is_live_and_its_streak_is_gone() -> None:
+    life = run(Life(), (0, LIVE), (1, Effect.SUSPEND), (2, DEAD), (3, Effect.RESTORE))
+    assert (life.status, life.refusals, life.contained_at) == (Status.LIVE, 0, None)
+
+
+def test_dead_ones_are_asked_again_on_the_declared_days() -> None:
+    life, asked = run(Life(), (0, DEAD)), []
+    for _ in range(7):
+        assert life.next_check_at is not None
+        asked.append(life.next_check_at - START)
+        life = after_verdict(life, DEAD, WINDOW, life.next_check_at)
+    assert asked[:5] == list(DEAD_CHECKS)
+    assert asked[5:] == [timedelta(days=120), timedelta(days=150)]
+
+
+def test_unknown_backs_off_and_obeys_retry_after() -> None:
+    once = run(Life(), (0, UNKNOWN))
+    assert once.next_check_at == at(5)
+    assert run(once, (5, UNKNOWN)).next_check_at == at(15)
+    slow = Verdict(Validity.UNKNOWN, "rate_limited", retry_after=timedelta(hours=2))
+    assert after_verdict(Life(), slow, WINDOW, START).next_check_at == at(120)
+
+
+def test_accepted_stays_accepted_until_a_person_says_otherwise() -> None:
+    life = run(Life(status=Status.ACCEPTED), (0, LIVE), (1, DEAD), (2, UNKNOWN))
+    assert life.status is Status.ACCEPTED
+
+
+@given(st.lists(st.tuples(st.sampled_from([LIVE, UNKNOWN, SKIPPED]), st.floats(0.1, 1e4)), max_size=30))
+def test_nothing_but_refusals_ever_makes_dead(events: list[tuple[Verdict, float]]) -> None:
+    life, now = Life(), START
+    for verdict, minutes in events:
+        now += timedelta(minutes=minutes)
+        life = after_verdict(life, verdict, WINDOW, now)
+        assert life.status is not Status.DEAD
+
+
+@given(st.lists(st.tuples(st.sampled_from([LIVE, DEAD, UNKNOWN]), st.floats(0.1, 20)), min_size=1, max_size=40))
+def test_dead_after_a_change_rests_on_refusals_over_the_whole_window(events: list[tuple[Verdict, float]]) -> None:
+    life, now = run(Life(), (0, LIVE), (0, Effect.REVOKE)), START
+    streak: list[datetime] = []
+    for verdict, minutes in events:
+        now += timedelta(minutes=minutes)
+        life = after_verdict(life, verdict, WINDOW, now)
+        streak = [*streak, now] if verdict is DEAD else ([] if verdict is LIVE else streak)
+        if life.status is Status.DEAD:
+            assert streak[-1] - streak[0] >= WINDOW.window
+            assert len(streak) >= WINDOW.refusals
+            return
