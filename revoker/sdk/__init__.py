@@ -16,7 +16,7 @@ from revoker.model import (
     Verdict,
 )
 from revoker.sdk.answers import Answer, dead, expired_offline, judge, live, skip, undeclared, unsure
-from revoker.sdk.lists import ListUnread, as_authority, by_hint, hint_fits, no_authority, pages
+from revoker.sdk.lists import ListUnread, absent, as_authority, by_hint, hint_fits, last_id, no_authority, pages
 from revoker.sdk.offline import (
     base62,
     checksum,
@@ -98,6 +98,7 @@ __all__ = [
     "Verdict",
     "Verifier",
     "Writer",
+    "absent",
     "as_authority",
     "base62",
     "basic",
@@ -119,6 +120,7 @@ __all__ = [
     "judge",
     "jwt_claims",
     "known_examples",
+    "last_id",
     "live",
     "no_authority",
     "pages",

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any
 
 from revoker.errors import ActionFailed
-from revoker.model import Credential, Secret, Unbound
+from revoker.model import Bound, Credential, Secret, Unbound
 from revoker.sdk.ready import bearer
-from revoker.sdk.shapes import Auth, Reader, Reply
+from revoker.sdk.shapes import Auth, Lister, Observer, Reader, Reply
 
 MOST_PAGES = 200  # a list longer than this is not read to its end, and then nothing is bound
 GAP = re.compile(r"\.{2,}|…|\*{2,}")
@@ -84,3 +84,19 @@ def as_authority(api: Reader, name: str, auth: Callable[[Secret], Auth] = bearer
 def no_authority(name: str) -> Unbound:
     """Why nothing can be looked up without the operator's own credential."""
     return Unbound("no_authority", f"configure `{name}` for this provider")
+
+
+def last_id(reply: Reply) -> str | None:
+    """The next cursor of the lists that answer with `has_more` and `last_id`."""
+    cursor = reply.pick("last_id") if reply.pick("has_more") is True else None
+    return cursor if isinstance(cursor, str) else None
+
+
+def absent(lister: Lister) -> Observer:
+    """Observe a delete: it is in effect when the target is listed no more."""
+
+    async def observe(bound: Bound, api: Reader) -> bool | None:
+        there = await lister(bound, api)
+        return None if there is None else bound.target not in {sibling.target for sibling in there}
+
+    return observe

@@ -152,6 +152,8 @@ def receipt(
 def _outcome(reply: Reply, done: set[int], already: set[int], told: Callable[[Reply], str] | None) -> str:
     if reply.trouble == "not_sent":
         return "refused"
+    if reply.trouble is not None:
+        return ""  # a login page or a broken body under a good status confirms nothing
     if reply.status in done:
         return told(reply) if told else "done"
     if reply.status in already:

@@ -1,0 +1,189 @@
+"""Anthropic: API keys (made inactive or archived through the Admin API) and admin keys (console only).
+
+The Admin API lists keys by a hint of a few characters, so a person confirms which listed key is the leaked one.
+New keys are made in the console alone.
+"""
+
+from datetime import timedelta
+
+from revoker.sdk import (
+    Action,
+    Auth,
+    Bound,
+    Credential,
+    Effect,
+    Identity,
+    Kind,
+    ListUnread,
+    Manual,
+    Mutation,
+    Observer,
+    Propagation,
+    Provider,
+    Reader,
+    Receipt,
+    Reply,
+    Secret,
+    Unbound,
+    Writer,
+    as_authority,
+    by_hint,
+    dead,
+    example_value,
+    header,
+    identity_from,
+    last_id,
+    live,
+    no_authority,
+    pages,
+    probe,
+    receipt,
+    safe_id,
+    text_at,
+    unsure,
+)
+
+DOCS = "https://platform.claude.com/docs/en/api/errors"
+ADMIN_DOCS = "https://platform.claude.com/docs/en/api/admin-api/apikeys/update-api-key"
+KEYS = "/v1/organizations/api_keys"
+VERSION = {"anthropic-version": "2023-06-01"}
+NEEDS = "an organisation admin's Admin API key"
+
+
+def by_key(secret: Secret) -> Auth:
+    """The key in `x-api-key`."""
+    return header("x-api-key", secret)
+
+
+ANSWERS = (
+    dead(401, at="error.type", codes=["authentication_error"]),  # revoked, expired and mistyped look alike
+    live(402, "no_quota", at="error.type", codes=["billing_error"]),
+    live(403, "restricted", at="error.type", codes=["permission_error"]),
+    live(400, "blocked", says="organization_on_hold"),
+    live(400, "no_quota", says="spend limit"),
+    live(400, "no_quota", says="credit balance is too low"),
+    unsure(404, "not_found"),
+)
+
+
+def whoami(reply: Reply) -> Identity:
+    """The organisation and the workspace, from the headers of every answer."""
+    return Identity(reply.headers.get("anthropic-organization-id"), reply.headers.get("anthropic-workspace-id"))
+
+
+async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
+    """Name the listed key that begins and ends like this one; a hint is a label, never a proof."""
+    if api.authority("admin_key") is None:
+        return no_authority("admin_key")
+
+    async def ask(cursor: str | None) -> Reply:
+        params = {"limit": "1000"} | ({"after_id": cursor} if cursor else {})
+        return await api.get(KEYS, auth=as_authority(api, "admin_key", by_key), headers=VERSION, params=params)
+
+    try:
+        rows = [row async for row in pages(ask, "data", last_id)]
+    except ListUnread as unread:
+        return unread.unbound()
+    return by_hint(
+        cred, [(f"{row.get('id')} ({row.get('name')}, {row.get('status')})", row.get("partial_key_hint")) for row in rows]
+    )
+
+
+def set_status(action: str, effect: Effect, status: str) -> Mutation:
+    """Set the key's status. `inactive` can be taken back; `archived` is treated as final."""
+
+    async def run(bound: Bound, api: Writer) -> Receipt:
+        path = f"{KEYS}/{safe_id(bound.target)}"
+        reply = await api.send(
+            "POST", path, auth=as_authority(api, "admin_key", by_key), headers=VERSION, json={"status": status}
+        )
+        return receipt(
+            action, effect, bound, reply, api.now, done=[200], told=lambda r: "done" if r.pick("status") == status else ""
+        )
+
+    return run
+
+
+def has_status(*wanted: str) -> Observer:
+    """Look whether the key has one of these statuses now."""
+
+    async def observe(bound: Bound, api: Reader) -> bool | None:
+        path = f"{KEYS}/{safe_id(bound.target)}"
+        reply = await api.get(path, auth=as_authority(api, "admin_key", by_key), headers=VERSION)
+        status = text_at(reply, "status") if reply.status == 200 else None
+        return None if status is None else status in wanted
+
+    return observe
+
+
+def _action(id: str, effect: Effect, status: str, undo: str | None, *seen: str) -> Action:
+    run = set_status(id, effect, status)
+    return Action(id, effect, run, bind, NEEDS, ADMIN_DOCS, authority="admin_key", undo=undo, observe=has_status(status, *seen))
+
+
+PROVIDER = Provider(
+    id="anthropic",
+    title="Anthropic",
+    hosts=("api.anthropic.com",),
+    docs="https://platform.claude.com/docs/en/api/overview",
+    authority={"admin_key": NEEDS},
+    kinds=(
+        Kind(
+            id="anthropic_api_key",
+            title="Anthropic API key",
+            pattern=r"sk-ant-api03-[A-Za-z0-9_-]{93}AA",
+            verify=probe(
+                "/v1/models",
+                [live(200, has=["data"]), *ANSWERS],
+                auth=by_key,
+                headers=VERSION,
+                params={"limit": "1"},
+                identity=whoami,
+            ),
+            docs=DOCS,
+            identity="organisation id and workspace id, from response headers; no user or key id",
+            propagation=Propagation(timedelta(minutes=15)),
+            manual=Manual(
+                url="https://platform.claude.com/settings/keys",
+                steps=(
+                    "Make a new key here (no API can) and hand it to its users.",
+                    "Find the leaked key by its hint: the first three characters after the prefix and the last four.",
+                    "Open its menu and choose Disable; when nothing breaks, choose Delete (permanent).",
+                ),
+                notify="the workspace's admin",
+            ),
+            offline=(example_value,),
+            irreversible_loss="an archived key cannot be made active again",
+            actions=(
+                _action("suspend", Effect.SUSPEND, "inactive", "restore", "archived"),
+                _action("restore", Effect.RESTORE, "active", "suspend"),
+                _action("revoke", Effect.REVOKE, "archived", None),
+            ),
+        ),
+        Kind(
+            id="anthropic_admin_key",
+            title="Anthropic admin key",
+            pattern=r"sk-ant-admin01-[A-Za-z0-9_-]{93}AA",
+            verify=probe(
+                "/v1/organizations/me",
+                [live(200, has=["id", "name"]), *ANSWERS],
+                auth=by_key,
+                headers=VERSION,
+                identity=identity_from(account="id", principal="name"),
+            ),
+            docs="https://platform.claude.com/docs/en/api/admin-api",
+            identity="organisation id and name",
+            propagation=Propagation(timedelta(minutes=15)),
+            manual=Manual(
+                url="https://platform.claude.com/settings/admin-keys",
+                steps=(
+                    "Sign in as an organisation admin and open the admin keys.",
+                    "Find the leaked key by its hint and delete it.",
+                    "Look for members and keys that were added since the leak: this key could invite people.",
+                ),
+                notify="the organisation's admins",
+            ),
+            offline=(example_value,),
+        ),
+    ),
+)

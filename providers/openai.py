@@ -1,0 +1,316 @@
+"""OpenAI: project, service-account, legacy user and admin keys.
+
+The Admin API shows keys by their first and last characters only, so a person confirms which listed key is the leaked one.
+What a leaked key does prove is its project: there a new service account with a new key can be made.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from revoker.sdk import (
+    Action,
+    Binder,
+    Bound,
+    Credential,
+    Effect,
+    Identity,
+    Issued,
+    Kind,
+    Lister,
+    ListUnread,
+    Manual,
+    Mutation,
+    Proof,
+    Propagation,
+    Provider,
+    Reader,
+    Receipt,
+    Reply,
+    Secret,
+    Sibling,
+    Unbound,
+    Writer,
+    absent,
+    as_authority,
+    bearer,
+    by_hint,
+    dead,
+    example_value,
+    last_id,
+    live,
+    no_authority,
+    pages,
+    probe,
+    receipt,
+    safe_id,
+    text_at,
+    time_at,
+    unsure,
+)
+
+DOCS = "https://platform.openai.com/docs/guides/error-codes"
+KEY_DOCS = "https://platform.openai.com/docs/api-reference/project-api-keys/delete"
+ACCOUNT_DOCS = "https://platform.openai.com/docs/api-reference/project-service-accounts"
+ADMIN_DOCS = "https://platform.openai.com/docs/api-reference/admin-api-keys"
+CONSOLE = "https://platform.openai.com"
+PROJECTS = "/v1/organization/projects"
+ADMIN_KEYS = "/v1/organization/admin_api_keys"
+NEEDS = "an admin key of the organisation with management write"
+LIMIT = {"limit": "100"}
+TAIL = r"(?:[A-Za-z0-9_-]{20}T3BlbkFJ[A-Za-z0-9_-]{20}|[A-Za-z0-9_-]{58}T3BlbkFJ[A-Za-z0-9_-]{58}|[A-Za-z0-9_-]{74}T3BlbkFJ[A-Za-z0-9_-]{74})"
+YEAR = 31_536_000  # seconds: the longest life that the API gives an admin key
+
+ANSWERS = (
+    live(200, has=["data"]),
+    # A restricted key is refused with 401 or 403 and often without a code: it works, only not for this list.
+    *(
+        live(status, "restricted", says=words)
+        for status in (401, 403)
+        for words in ("insufficient permissions", "missing scopes")
+    ),
+    live(401, "restricted", at="error.code", codes=["mismatched_organization", "ip_not_authorized"]),
+    live(401, "restricted", says="IP not authorized"),
+    live(401, "blocked", at="error.code", codes=["no_organization", "account_deactivated"]),  # still there: delete it
+    dead(401, at="error.code", codes=["invalid_api_key"]),
+    dead(401, says="Incorrect API key provided"),
+    unsure(403, "region_refused", at="error.code", codes=["unsupported_country_region_territory"]),
+    live(
+        429, "no_quota", at="error.code", codes=["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"]
+    ),
+    live(429, "no_quota", at="error.type", codes=["insufficient_quota"]),
+)
+
+
+def whoami(reply: Reply) -> Identity:
+    """Organisation and project, where the answer's headers name them."""
+    return Identity(reply.headers.get("openai-organization"), reply.headers.get("openai-project"))
+
+
+async def listed(api: Reader, path: str, **params: str) -> list[Reply]:
+    """Rows of an Admin API list, each wrapped for `text_at`. Raises ListUnread when the list has no end."""
+
+    async def ask(cursor: str | None) -> Reply:
+        more = {"after": cursor} if cursor else {}
+        return await api.get(path, auth=as_authority(api, "admin_key"), params={**LIMIT, **params, **more})
+
+    return [Reply("", json=row) async for row in pages(ask, "data", last_id)]
+
+
+async def candidates(api: Reader) -> list[tuple[str, object]]:
+    """All project keys of the organisation, with their redacted forms; owners who lost access are not left out."""
+    projects = [safe_id(row.pick("id")) for row in await listed(api, PROJECTS, include_archived="true")]
+    return [
+        (f"{text_at(key, 'id')} in {project} ({text_at(key, 'name')})", key.pick("redacted_value"))
+        for project in projects
+        for key in await listed(api, f"{PROJECTS}/{project}/api_keys", owner_project_access="any")
+    ]
+
+
+async def bind_key(cred: Credential, api: Reader) -> Bound | Unbound:
+    """Name the listed project key that begins and ends like this one."""
+    if api.authority("admin_key") is None:
+        return no_authority("admin_key")
+    try:
+        return by_hint(cred, await candidates(api))
+    except ListUnread as unread:
+        return unread.unbound()
+
+
+async def bind_admin_key(cred: Credential, api: Reader) -> Bound | Unbound:
+    """Name the listed admin key that begins and ends like this one."""
+    if api.authority("admin_key") is None:
+        return no_authority("admin_key")
+    try:
+        rows = await listed(api, ADMIN_KEYS)
+    except ListUnread as unread:
+        return unread.unbound()
+    return by_hint(cred, [(f"{text_at(row, 'id')} ({text_at(row, 'name')})", row.pick("redacted_value")) for row in rows])
+
+
+async def bind_project(cred: Credential, api: Reader) -> Bound | Unbound:
+    """The key's own answer names its project; the authority must see that project too."""
+    if api.authority("admin_key") is None:
+        return no_authority("admin_key")
+    own = await api.get("/v1/models", auth=bearer(cred.secret))
+    project = own.headers.get("openai-project") if own.status == 200 else None
+    if project is None:
+        return Unbound("no_match", "the key's answer does not name its project")
+    seen = await api.get(f"{PROJECTS}/{safe_id(project)}", auth=as_authority(api, "admin_key"))
+    if text_at(seen, "id") != project:
+        return Unbound("no_match", f"the authority does not see {project}: it is another organisation's")
+    how = f"the key's own answer names {project}, and the authority sees it"
+    organisation = own.headers.get("openai-organization")
+    return Bound(cred, project, Proof.SELF_ENDPOINT, how, organisation, {"project": project})
+
+
+async def bind_organisation(cred: Credential, api: Reader) -> Bound | Unbound:
+    """The leaked admin key and the authority list the same admin keys: one organisation."""
+    if api.authority("admin_key") is None:
+        return no_authority("admin_key")
+    own = await api.get(ADMIN_KEYS, auth=bearer(cred.secret), params=LIMIT)
+    ours = await api.get(ADMIN_KEYS, auth=as_authority(api, "admin_key"), params=LIMIT)
+    same = ids(own) & ids(ours)
+    if not same:
+        return Unbound("no_match", "the leaked key's organisation is not the authority's")
+    return Bound(cred, "organization", Proof.SELF_ENDPOINT, "both keys list the same admin keys")
+
+
+def ids(reply: Reply) -> set[str]:
+    """The ids of a list's first page."""
+    rows = reply.pick("data") if reply.status == 200 else None
+    return (
+        {row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+        if isinstance(rows, list)
+        else set()
+    )
+
+
+def gone(reply: Reply) -> str:
+    """A delete is done when the answer says so."""
+    return "done" if reply.pick("deleted") is True else ""
+
+
+async def revoke_key(bound: Bound, api: Writer) -> Receipt:
+    """Delete a project key by its id, for good."""
+    path = f"{PROJECTS}/{safe_id(bound.extra.get('project'))}/api_keys/{safe_id(bound.target)}"
+    reply = await api.send("DELETE", path, auth=as_authority(api, "admin_key"))
+    return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[200], already=[404], told=gone)
+
+
+async def revoke_admin_key(bound: Bound, api: Writer) -> Receipt:
+    """Delete an admin key by its id, for good."""
+    reply = await api.send("DELETE", f"{ADMIN_KEYS}/{safe_id(bound.target)}", auth=as_authority(api, "admin_key"))
+    return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[200], already=[404], told=gone)
+
+
+async def revoke_service_account(bound: Bound, api: Writer) -> Receipt:
+    """Delete a service account; all its keys die with it."""
+    path = f"{PROJECTS}/{safe_id(bound.extra.get('project'))}/service_accounts/{safe_id(bound.target)}"
+    reply = await api.send("DELETE", path, auth=as_authority(api, "admin_key"))
+    return receipt("revoke_service_account", Effect.REVOKE, bound, reply, api.now, done=[200], already=[404], told=gone)
+
+
+async def issue_key(bound: Bound, api: Writer) -> Receipt:
+    """Make a service account with its first key in the same project. The value is in this one answer only."""
+    path = f"{PROJECTS}/{safe_id(bound.target)}/service_accounts"
+    reply = await api.send("POST", path, auth=as_authority(api, "admin_key"), json={"name": api.mark})
+    return _issued(bound, reply, api, value="api_key.value", parts={"project": bound.target})
+
+
+async def issue_admin_key(bound: Bound, api: Writer) -> Receipt:
+    """Make an admin key that lives a year, the longest the API gives."""
+    body = {"name": api.mark, "expires_in_seconds": YEAR}
+    reply = await api.send("POST", ADMIN_KEYS, auth=as_authority(api, "admin_key"), json=body)
+    return _issued(bound, reply, api, value="value", parts={})
+
+
+def _issued(bound: Bound, reply: Reply, api: Writer, *, value: str, parts: dict[str, str]) -> Receipt:
+    """The receipt with the new value. An answer without a value is not clear: something may have been made."""
+    made = receipt(
+        "issue", Effect.ISSUE, bound, reply, api.now, done=[200, 201], told=lambda r: "done" if text_at(r, value) else ""
+    )
+    new = Issued(safe_id(reply.pick("id")), Secret(str(reply.pick(value))), parts)
+    return replace(made, target=new.target, issued=new)
+
+
+async def service_accounts(bound: Bound, api: Reader) -> list[Sibling] | None:
+    """The project's service accounts, to find a new one whose answer was lost."""
+    return await _siblings(api, f"{PROJECTS}/{safe_id(bound.extra.get('project') or bound.target)}/service_accounts")
+
+
+async def admin_keys(bound: Bound, api: Reader) -> list[Sibling] | None:
+    """The organisation's admin keys, to find a new one whose answer was lost."""
+    return await _siblings(api, ADMIN_KEYS)
+
+
+async def _siblings(api: Reader, path: str) -> list[Sibling] | None:
+    try:
+        rows = await listed(api, path)
+    except ListUnread:
+        return None
+    return [Sibling(safe_id(row.pick("id")), text_at(row, "name") or "", time_at(row, "created_at")) for row in rows]
+
+
+async def project_keys(bound: Bound, api: Reader) -> list[Sibling] | None:
+    """The keys of the target's project."""
+    return await _siblings(api, f"{PROJECTS}/{safe_id(bound.extra.get('project'))}/api_keys")
+
+
+def _delete(id: str, run: Mutation, bind: Binder, docs: str, lister: Lister) -> Action:
+    return Action(id, Effect.REVOKE, run, bind, NEEDS, docs, authority="admin_key", observe=absent(lister))
+
+
+def _issue(run: Mutation, bind: Binder, docs: str, undo: str, lister: Lister) -> Action:
+    return Action("issue", Effect.ISSUE, run, bind, NEEDS, docs, authority="admin_key", undo=undo, siblings=lister)
+
+
+ACTIONS = (
+    _delete("revoke", revoke_key, bind_key, KEY_DOCS, project_keys),
+    _delete("revoke_service_account", revoke_service_account, bind_key, ACCOUNT_DOCS, service_accounts),
+    _issue(issue_key, bind_project, ACCOUNT_DOCS, "revoke_service_account", service_accounts),
+)
+
+
+def _kind(
+    id: str, title: str, pattern: str, actions: tuple[Action, ...], *steps: str, path: str = "/v1/models", page: str = "/api-keys"
+) -> Kind:
+    return Kind(
+        id=id,
+        title=title,
+        pattern=pattern,
+        verify=probe(path, ANSWERS, identity=whoami, params={"limit": "1"} if path == ADMIN_KEYS else {}),
+        docs=DOCS,
+        identity="organisation and project, where the answer's headers name them",
+        propagation=Propagation(timedelta(minutes=15)),
+        manual=Manual(CONSOLE + page, steps, notify="the organisation's owners; the key's owner"),
+        offline=(example_value,),
+        irreversible_loss="a deleted key cannot be brought back",
+        actions=actions,
+    )
+
+
+FIND = "Find the leaked key by its first and last characters, and compare the owner and the date with the leak."
+DELETE = (
+    "Hand a new key to its users, then delete the leaked one; or cut its scopes first (never to an empty list: that means all)."
+)
+
+PROVIDER = Provider(
+    id="openai",
+    title="OpenAI",
+    hosts=("api.openai.com",),
+    docs="https://platform.openai.com/docs/api-reference",
+    authority={"admin_key": NEEDS},
+    kinds=(
+        _kind("openai_project_key", "OpenAI project key", rf"sk-proj-{TAIL}", ACTIONS, FIND, DELETE, page="/api-keys"),
+        _kind(
+            "openai_service_account_key",
+            "OpenAI service-account key",
+            rf"sk-(?:svcacct|service|None)-{TAIL}",
+            ACTIONS,
+            FIND,
+            DELETE,
+            "Or delete the service account: all its keys die with it.",
+        ),
+        _kind(
+            "openai_user_key",
+            "OpenAI user key (legacy)",
+            r"sk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}",
+            (),
+            "The owner signs in, finds the key by its last characters and revokes it.",
+            "When the owner cannot be reached: an organisation owner removes the user from the organisation.",
+        ),
+        _kind(
+            "openai_admin_key",
+            "OpenAI admin key",
+            r"sk-admin-[A-Za-z0-9_-]{58}T3BlbkFJ[A-Za-z0-9_-]{58}",
+            (
+                _delete("revoke", revoke_admin_key, bind_admin_key, ADMIN_DOCS, admin_keys),
+                _issue(issue_admin_key, bind_organisation, ADMIN_DOCS, "revoke", admin_keys),
+            ),
+            FIND,
+            "Delete it, then look for keys, service accounts and users that were made since the leak.",
+            path=ADMIN_KEYS,
+            page="/settings/organization/admin-keys",
+        ),
+    ),
+)
