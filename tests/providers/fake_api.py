@@ -1,0 +1,202 @@
+"""A Reader and a Writer that answer from a script, record what was asked, and refuse what egress would refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from revoker.model import Credential, Issued, Secret
+from revoker.sdk import Auth, Provider, Reply
+from tests.providers.samples import NOW
+
+T = TypeVar("T")
+ENDPOINT = "https://operator.example"  # stands for what [endpoints] names, for providers without a host of their own
+NOTHING: Mapping[str, Any] = {}
+READS = ("Get", "List", "Describe", "Simulate")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One recorded request."""
+
+    how: str  # get, query, send, aws_read, aws_write, login, sql, github_write, vault_write
+    method: str
+    host: str
+    path: str  # for AWS `service:Operation`, for a login the engine
+    auth: Auth | None = None
+    json: Any = None
+    form: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def bearer(self) -> str:
+        """The value that rides on the request, or nothing."""
+        return self.auth.value.reveal() if self.auth else ""
+
+
+Script = Callable[[Sent], Reply]
+
+
+def run(work: Awaitable[T]) -> T:
+    """Wait for an awaitable on a loop of its own."""
+
+    async def wait() -> T:
+        return await work
+
+    return asyncio.run(wait())
+
+
+def reply_of(table: Mapping[str, Any], host: str = "") -> Reply:
+    """A Reply as egress makes it: headers in lower case, the body parsed when it is JSON, the usual places of a code."""
+    body = table.get("body", "")
+    text = body if isinstance(body, str) else jsonlib.dumps(body)
+    try:
+        parsed = jsonlib.loads(text)
+    except ValueError:
+        parsed = None
+    return Reply(
+        host=host,
+        status=table.get("status"),
+        headers={name.lower(): str(value) for name, value in table.get("headers", {}).items()},
+        json=parsed,
+        text=text,
+        code=table.get("code") or code_of(parsed),
+        trouble=table.get("trouble"),
+        at=NOW,
+    )
+
+
+def code_of(body: Any) -> str | None:
+    """The provider's own error code at the places where most put it."""
+    if not isinstance(body, Mapping):
+        return None
+    error = body.get("error")
+    inner = error if isinstance(error, Mapping) else {}
+    return next(
+        (str(c) for c in (inner.get("code"), inner.get("type"), body.get("code"), error) if isinstance(c, str | int)), None
+    )
+
+
+def in_turn(replies: Sequence[Reply]) -> Script:
+    """Answer with these, one after the other; one request too many is an error."""
+    left = list(replies)
+
+    def answer(sent: Sent) -> Reply:
+        assert left, f"one request too many: {sent.method} {sent.path}"
+        return left.pop(0)
+
+    return answer
+
+
+def always(reply: Reply) -> Script:
+    """Answer everything with the same."""
+    return lambda sent: reply
+
+
+class FakeReader:
+    """A Reader over a script. Hosts, methods and paths are held to the provider's own declaration, as egress does."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        script: Script,
+        *,
+        authority: Mapping[str, str] = NOTHING,
+        settings: Mapping[str, str] = NOTHING,
+        now: datetime = NOW,
+    ) -> None:
+        self.provider = provider
+        self.script = script
+        self.sent: list[Sent] = []
+        self._authority = authority
+        self._settings = settings
+        self._now = now
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    def authority(self, name: str) -> Secret | None:
+        return Secret(self._authority[name]) if name in self._authority else None
+
+    def setting(self, name: str) -> str | None:
+        return self._settings.get(name)
+
+    async def get(
+        self,
+        path: str,
+        *,
+        auth: Auth | None = None,
+        params: Mapping[str, str] = NOTHING,
+        headers: Mapping[str, str] = NOTHING,
+        host: str | None = None,
+    ) -> Reply:
+        return self._ask(Sent("get", "GET", self._host(host), path, auth, None, {}, dict(params), dict(headers)))
+
+    async def query(
+        self,
+        path: str,
+        *,
+        auth: Auth | None = None,
+        json: Any = None,
+        form: Mapping[str, str | Secret] = NOTHING,
+        headers: Mapping[str, str] = NOTHING,
+        host: str | None = None,
+    ) -> Reply:
+        assert path in self.provider.reads, f"{path} is not declared as a POST that reads"
+        return self._ask(Sent("query", "POST", self._host(host), path, auth, json, dict(form), {}, dict(headers)))
+
+    async def aws_read(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
+        assert operation.startswith(READS), f"{operation} is no operation that reads"
+        return self._ask(Sent("aws_read", "POST", "aws", f"{service}:{operation}", params=params))
+
+    async def login(self, engine: str, credential: Credential) -> Reply:
+        return self._ask(Sent("login", "LOGIN", credential.parts.get("host", ""), engine))
+
+    def _host(self, host: str | None) -> str:
+        if host is not None:
+            assert host in self.provider.hosts, f"{host} is not one of the provider's hosts"
+            return host
+        return self.provider.hosts[0] if self.provider.hosts else ENDPOINT.removeprefix("https://")
+
+    def _ask(self, sent: Sent) -> Reply:
+        assert sent.path.startswith("/") or sent.how not in ("get", "query", "send"), f"{sent.path} is no path"
+        self.sent.append(sent)
+        return self.script(sent)
+
+
+class FakeWriter(FakeReader):
+    """A Writer over a script."""
+
+    mark = "revoker-run-1"
+    chosen: Issued | None = None
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        auth: Auth | None = None,
+        json: Any = None,
+        form: Mapping[str, str | Secret] = NOTHING,
+        params: Mapping[str, str] = NOTHING,
+        headers: Mapping[str, str] = NOTHING,
+        host: str | None = None,
+    ) -> Reply:
+        return self._ask(Sent("send", method, self._host(host), path, auth, json, dict(form), dict(params), dict(headers)))
+
+    async def aws_write(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
+        return self._ask(Sent("aws_write", "POST", "aws", f"{service}:{operation}", params=params))
+
+    async def github_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
+        return self._ask(Sent("github_write", method, self._host(None), path, auth, json))
+
+    async def vault_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
+        return self._ask(Sent("vault_write", method, self._host(None), path, auth, json))
+
+    async def sql(self, engine: str, statement: str, values: Sequence[Any] = ()) -> Reply:
+        return self._ask(Sent("sql", "SQL", "database", statement, json=list(values)))

@@ -1,0 +1,108 @@
+"""Made-up values of every kind, made from its own pattern at run time: no token-like text stands in the repository."""
+
+from __future__ import annotations
+
+import importlib
+import random
+import re
+import string
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from revoker.model import Credential, Secret
+from revoker.sdk import Kind, crc32_base62
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PARTS = {"username": "acme-bot", "host": "db.acme.example:5432", "database": "billing"}
+CLASSES = {"CATEGORY_DIGIT": string.digits, "CATEGORY_WORD": string.ascii_letters + string.digits + "_", "CATEGORY_SPACE": " "}
+PRINTABLE = string.ascii_letters + string.digits
+MOST = 24  # how much more than its least an open repetition becomes
+
+parser: Any = importlib.import_module("re._parser")
+
+
+def _crc(value: str) -> str:
+    head, body = value.split("_", 1)
+    return f"{head}_{body[:-6]}{crc32_base62(body[:-6])}"
+
+
+# Kinds whose values carry a checksum or a structure that a pattern cannot say: value from the pattern -> right value.
+MAKERS: dict[str, Callable[[str], str]] = {"npm_token": _crc}
+
+
+def value_of(kind: Kind, seed: int = 0) -> str:
+    """A value that fits the kind's pattern and passes its offline checks."""
+    chance = random.Random(f"{kind.id}{seed}")  # noqa: S311 - made-up test values
+    tree = parser.parse(kind.pattern)
+    for _ in range(200):
+        made = _text(tree, chance, {})
+        made = MAKERS.get(kind.id, str)(made)
+        credential = Credential(kind.id, "fp_test", Secret(made), _parts(kind, made), _secret_parts(kind))
+        if re.fullmatch(kind.pattern, made) and not any(check(credential, NOW) for check in kind.offline):
+            return made
+    raise AssertionError(f"no sample of {kind.id} can be made from its pattern; give it a maker in samples.py")
+
+
+def credential_of(kind: Kind, seed: int = 0) -> Credential:
+    """A made-up credential with all the parts that the kind needs."""
+    value = value_of(kind, seed)
+    return Credential(kind.id, f"fp_{kind.id}_{seed}", Secret(value), _parts(kind, value), _secret_parts(kind))
+
+
+def _parts(kind: Kind, value: str) -> dict[str, str]:
+    found = re.fullmatch(kind.pattern, value)
+    own = {name: part for name, part in (found.groupdict() if found else {}).items() if part}
+    wanted = {name: PARTS.get(name, f"made-up-{name}") for name in (*kind.needs, *((kind.host_from,) if kind.host_from else ()))}
+    return {**wanted, **own}
+
+
+def _secret_parts(kind: Kind) -> dict[str, Secret]:
+    return {name: Secret(f"made-up-{name}-value") for name in kind.needs_secret}
+
+
+def _text(tree: Iterable[Any], chance: random.Random, groups: dict[int, str]) -> str:
+    return "".join(_piece(str(op), rest, chance, groups) for op, rest in tree)
+
+
+def _piece(op: str, rest: Any, chance: random.Random, groups: dict[int, str]) -> str:
+    if op == "LITERAL":
+        return chr(rest)
+    if op == "NOT_LITERAL":
+        return chance.choice([c for c in PRINTABLE if ord(c) != rest])
+    if op == "ANY":
+        return chance.choice(PRINTABLE)
+    if op == "IN":
+        return chance.choice(_choices(rest))
+    if op in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+        low, high, tree = rest
+        return "".join(_text(tree, chance, groups) for _ in range(chance.randint(low, min(int(high), low + MOST))))
+    if op == "SUBPATTERN":
+        made = _text(rest[3], chance, groups)
+        groups[rest[0]] = made
+        return made
+    if op == "ATOMIC_GROUP":
+        return _text(rest, chance, groups)
+    if op == "BRANCH":
+        return _text(chance.choice(rest[1]), chance, groups)
+    if op == "GROUPREF":
+        return groups[rest]
+    if op in ("AT", "ASSERT", "ASSERT_NOT"):
+        return ""  # what they ask for is checked on the whole value
+    raise AssertionError(f"samples.py does not know {op}")
+
+
+def _choices(members: list[tuple[Any, Any]]) -> str:
+    inside: set[str] = set()
+    negated = False
+    for op, rest in members:
+        name = str(op)
+        if name == "NEGATE":
+            negated = True
+        elif name == "LITERAL":
+            inside.add(chr(rest))
+        elif name == "RANGE":
+            inside.update(chr(code) for code in range(rest[0], min(rest[1], 0x17F) + 1))
+        elif name == "CATEGORY":
+            inside.update(CLASSES.get(str(rest), PRINTABLE))
+    return "".join(sorted(set(PRINTABLE) - inside if negated else inside))

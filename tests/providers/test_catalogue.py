@@ -1,0 +1,121 @@
+"""Rules for all provider files: what each must declare, and what none may do."""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from revoker.model import Effect
+from revoker.sdk import Action, Kind, Provider
+from tests.providers.catalogue import ACTIONS, KINDS, PROVIDERS, labelled_elsewhere
+from tests.providers.samples import value_of
+
+FILES = sorted((Path(__file__).parents[2] / "providers").glob("*.py"))
+DATA_MODULES = {
+    "base64", "binascii", "collections", "collections.abc", "dataclasses", "datetime", "enum", "functools", "hashlib",
+    "hmac", "itertools", "json", "re", "secrets", "string", "typing", "urllib.parse", "zlib", "__future__",
+}  # fmt: skip
+HTTPS = re.compile(r"https://[\w./#?=&%+:-]+")
+ALL_KINDS = [pytest.param(provider, kind, id=kind.id) for provider, kind in KINDS]
+ALL_ACTIONS = [pytest.param(p, kind, action, id=f"{kind.id}-{action.id}") for p, kind, action in ACTIONS]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_provider_file_imports_the_sdk_and_data_modules_alone(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module == "revoker.sdk" or node.module in DATA_MODULES, node.module
+        elif isinstance(node, ast.Import):
+            assert {name.name for name in node.names} <= DATA_MODULES
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_provider_file_is_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 330
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.id)
+def test_a_provider_says_where_it_may_go_and_where_it_is_described(provider: Provider) -> None:
+    assert HTTPS.fullmatch(provider.docs)
+    assert all(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host) for host in provider.hosts)
+    assert all(path.startswith("/") for path in provider.reads)
+    assert provider.kinds
+
+
+@pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
+def test_a_kind_declares_all_that_a_responder_needs(provider: Provider, kind: Kind) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]+", kind.id)
+    assert HTTPS.fullmatch(kind.docs)
+    assert HTTPS.fullmatch(kind.manual.url) or kind.host_from, kind.manual.url
+    assert kind.title
+    assert kind.identity
+    assert kind.manual.steps
+    assert kind.manual.proves
+    assert kind.propagation.window > timedelta() or kind.propagation.source != type(kind.propagation)(timedelta()).source
+    assert kind.propagation.refusals >= 2
+    assert kind.requests >= 1
+    assert kind.labels or kind.id in labelled_elsewhere()
+
+
+def test_ids_are_unique() -> None:
+    kinds = [kind.id for _, kind in KINDS]
+    assert len(kinds) == len(set(kinds))
+    assert len({provider.id for provider in PROVIDERS}) == len(PROVIDERS)
+    for _, kind in KINDS:
+        assert len({action.id for action in kind.actions}) == len(kind.actions)
+
+
+@pytest.mark.parametrize(("provider", "kind", "action"), ALL_ACTIONS)
+def test_an_action_says_whose_right_it_needs_and_how_it_is_taken_back(provider: Provider, kind: Kind, action: Action) -> None:
+    assert HTTPS.fullmatch(action.docs)
+    assert action.needs
+    assert action.by in ("self", "authority")
+    if action.by == "authority":
+        assert action.authority in provider.authority, "the operator cannot know what to configure"
+    if action.undo is not None:
+        assert action.undo in {other.id for other in kind.actions}
+        assert action.undo != action.id
+    if action.effect is Effect.SUSPEND:
+        assert action.undo, "a suspension can be taken back; what cannot is a revocation"
+    if action.effect is Effect.ISSUE:
+        assert action.undo or action.replaces, "what was made must be revocable when it cannot be stored"
+
+
+@pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
+def test_a_sample_of_one_kind_is_of_no_other_kind(provider: Provider, kind: Kind) -> None:
+    for seed in range(5):
+        value = value_of(kind, seed)
+        others = [
+            other.id for _, other in KINDS if other is not kind and not other.ambiguous and re.fullmatch(other.pattern, value)
+        ]
+        assert kind.ambiguous or not others, others
+
+
+@pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
+def test_no_pattern_is_slow_on_hostile_text(provider: Provider, kind: Kind) -> None:
+    pattern = re.compile(kind.pattern)
+    value = value_of(kind)
+    size = 64 * 1024
+    start = value[: len(value) // 2]
+    hostile = [
+        "a" * size,
+        "A1-_." * (size // 5),
+        value * (size // len(value)),
+        start + "a" * size,
+        start + "-" * size,
+        value[:-1] * (size // len(value)) + "\n",
+    ]
+    for text in hostile:
+        best = min(_seconds(pattern, text) for _ in range(3))
+        assert best < 0.05, (best, text[:80])
+
+
+def _seconds(pattern: re.Pattern[str], text: str) -> float:
+    start = time.process_time()
+    pattern.fullmatch(text)
+    return time.process_time() - start

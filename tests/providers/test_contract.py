@@ -1,0 +1,205 @@
+"""The promises of every provider file, checked over the whole catalogue. A new provider adds replies and no test code."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from revoker.errors import ActionFailed
+from revoker.model import Bound, Proof, Unbound, Validity, Verdict
+from revoker.sdk import Action, Kind, Provider, Reply
+from tests.providers.catalogue import ACTIONS, CASES, KINDS, OWNERS, SOURCES, Case
+from tests.providers.fake_api import FakeReader, always, in_turn, reply_of, run
+from tests.providers.samples import credential_of
+
+ALL_KINDS = [pytest.param(provider, kind, id=kind.id) for provider, kind in KINDS]
+ALL_ACTIONS = [pytest.param(p, kind, action, id=f"{kind.id}-{action.id}") for p, kind, action in ACTIONS]
+DECIDED = (Validity.LIVE, Validity.DEAD)
+LOGIN_PAGE = "<!doctype html><html><head><title>Sign in</title></head><body><form action='/login'></form></body></html>"
+CHALLENGE = "<html><body>Checking your browser before accessing the site.</body></html>"
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "rate limited": {"status": 429, "body": {"message": "slow down"}},
+    "rate limited, no body": {"status": 429},
+    "server error": {"status": 500, "body": {"message": "sorry"}},
+    "unavailable": {"status": 503, "body": "Service Unavailable"},
+    "gateway": {"status": 502, "body": LOGIN_PAGE, "trouble": "html"},
+    "login page": {"status": 200, "body": LOGIN_PAGE},
+    "login page, seen by egress": {"status": 200, "body": LOGIN_PAGE, "trouble": "html"},
+    "challenge": {"status": 403, "body": CHALLENGE},
+    "challenge as 401": {"status": 401, "body": CHALLENGE},
+    "timeout": {"trouble": "timeout"},
+    "connect": {"trouble": "connect"},
+    "tls": {"trouble": "tls"},
+    "refused by policy": {"trouble": "refused_by_policy"},
+    "truncated": {"status": 200, "body": '{"data": [', "trouble": "truncated"},
+    "truncated refusal": {"status": 401, "body": '{"error": {"code": "inva', "trouble": "truncated"},
+    "too large": {"status": 200, "trouble": "too_large"},
+    "redirect": {"status": 302, "headers": {"Location": "https://elsewhere.example/"}, "trouble": "redirect"},
+    "redirect without trouble": {"status": 307},
+    "a teapot": {"status": 418, "body": {"error": "teapot"}},
+    **{f"empty {status}": {"status": status} for status in (200, 401, 403)},
+    **{
+        f"{status} with {body}": {"status": status, "body": body}
+        for status in (200, 401, 403)
+        for body in ("[]", '"text"', "42", "null", "true")
+    },
+}
+
+
+def verify(provider: Provider, kind: Kind, script: Any, **options: Any) -> tuple[Verdict, FakeReader]:
+    reader = FakeReader(provider, script, **options)
+    return run(kind.verify(credential_of(kind), reader)), reader
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.kind}-{case.name}") for case in CASES])
+def test_a_written_down_answer_gives_its_verdict(case: Case) -> None:
+    provider, kind = OWNERS[case.kind]
+    verdict, reader = verify(provider, kind, in_turn(case.replies()), settings=case.settings)
+    assert (verdict.validity.value, verdict.reason) == (case.validity, case.reason)
+    assert case.agrees(verdict.identity), verdict.identity
+    asked = [(sent.method, sent.path) for sent in reader.sent]
+    assert asked == [(call["request"]["method"], call["request"]["path"]) for call in case.calls]
+    for sent, call in zip(reader.sent, case.calls, strict=True):
+        assert sent.host == call["request"].get("host", sent.host)
+    assert len(reader.sent) <= kind.requests
+    assert case.source in SOURCES
+
+
+@pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
+def test_live_and_dead_are_written_down(provider: Provider, kind: Kind) -> None:
+    verdict, _ = verify(provider, kind, always(Reply("", 418, json={})))
+    written = {case.validity for case in CASES if case.kind == kind.id}
+    assert verdict.validity is Validity.SKIPPED or {"live", "dead"} <= written, (
+        f"no live and dead answers in replies/ for {kind.id}"
+    )
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
+def test_an_answer_that_says_nothing_decides_nothing(provider: Provider, kind: Kind, hostile: str) -> None:
+    verdict, reader = verify(provider, kind, always(reply_of(HOSTILE[hostile])))
+    assert verdict.validity not in DECIDED, verdict
+    assert verdict.reason
+    assert len(reader.sent) <= kind.requests
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_later_answer_that_says_nothing_never_kills(hostile: str) -> None:
+    for case in (case for case in CASES if len(case.calls) > 1):
+        provider, kind = OWNERS[case.kind]
+        replies = [*case.replies()[:-1], *[reply_of(HOSTILE[hostile])] * kind.requests]
+        verdict, _ = verify(provider, kind, in_turn(replies), settings=case.settings)
+        assert verdict.validity is not Validity.DEAD, (case.kind, case.name)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.kind}-{case.name}") for case in CASES])
+def test_the_secret_is_in_no_part_of_a_verdict(case: Case) -> None:
+    """A provider that echoes the secret in its answer does not get it into our records."""
+    provider, kind = OWNERS[case.kind]
+    cred = credential_of(kind)
+    value = cred.secret.reveal()
+    echo = [
+        dataclasses.replace(reply, text=f"{reply.text} {value}", headers={**reply.headers, "x-echo": value})
+        for reply in case.replies()
+    ]
+    reader = FakeReader(provider, in_turn(echo), settings=case.settings)
+    verdict = run(kind.verify(cred, reader))
+    assert value not in repr(verdict)
+    assert value not in repr(cred)
+    assert all(value not in sent.path and value not in str(sent.params) for sent in reader.sent), "the secret stands in a URL"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["error", "code", "type", "message", "ok", "data", "id", "name", "zz"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@st.composite
+def replies(draw: st.DrawFn) -> Reply:
+    body = draw(JSON)
+    return Reply(
+        host="anything.example",
+        status=draw(st.none() | st.integers(100, 599)),
+        headers=draw(st.dictionaries(st.text("abc-", min_size=1, max_size=8), st.text(max_size=8), max_size=2)),
+        json=body,
+        text=str(body),
+        code=draw(st.none() | st.text(max_size=12)),
+        trouble=draw(st.none() | st.sampled_from(["timeout", "tls", "html", "truncated"])),
+    )
+
+
+@pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(reply=replies())
+def test_no_answer_makes_a_check_raise_and_no_undeclared_one_decides(provider: Provider, kind: Kind, reply: Reply) -> None:
+    verdict, _ = verify(provider, kind, always(reply))
+    declared = {call.get("status") for case in CASES if case.kind == kind.id for call in case.calls}
+    if reply.trouble is not None or reply.status not in declared:
+        assert verdict.validity not in DECIDED
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize(("provider", "kind", "action"), ALL_ACTIONS)
+def test_an_answer_that_says_nothing_binds_nothing(provider: Provider, kind: Kind, action: Action, hostile: str) -> None:
+    """Only the secret itself, or an id inside it, needs no answer to be a target."""
+    reader = FakeReader(
+        provider,
+        always(reply_of(HOSTILE[hostile])),
+        authority=dict.fromkeys(provider.authority, "made-up"),
+        settings=dict.fromkeys(provider.authority, "acme"),
+    )
+    try:
+        found = run(action.bind(credential_of(kind), reader))
+    except ActionFailed:
+        return
+    assert isinstance(found, Unbound) or found.proof in (Proof.SECRET_IS_CREDENTIAL, Proof.EMBEDDED), found
+
+
+@pytest.mark.parametrize(("provider", "kind", "action"), ALL_ACTIONS)
+def test_without_authority_an_action_of_the_authority_is_unbound_or_names_its_target_itself(
+    provider: Provider, kind: Kind, action: Action
+) -> None:
+    reader = FakeReader(provider, always(Reply("", 401, json={"error": {}})))
+    try:
+        found = run(action.bind(credential_of(kind), reader))
+    except ActionFailed:
+        return
+    if isinstance(found, Bound):
+        assert found.proof in (Proof.SECRET_IS_CREDENTIAL, Proof.EMBEDDED)
+        assert found.how
+
+
+@pytest.mark.parametrize(("provider", "kind", "action"), ALL_ACTIONS)
+def test_looking_at_the_state_after_a_lost_answer_never_guesses(provider: Provider, kind: Kind, action: Action) -> None:
+    if action.observe is None:
+        return
+    cred = credential_of(kind)
+    bound = Bound(cred, "id_1", Proof.SELF_ENDPOINT, "for this test", "acme", {"project": "proj_1"})
+    for table in (
+        {"status": 500},
+        {"trouble": "timeout"},
+        {"status": 200, "body": LOGIN_PAGE, "trouble": "html"},
+        {"status": 429, "body": {}},
+    ):
+        reader = FakeReader(
+            provider,
+            always(reply_of(table)),
+            authority=dict.fromkeys(provider.authority, "made-up"),
+            settings=dict.fromkeys(provider.authority, "acme"),
+        )
+        try:
+            assert run(action.observe(bound, reader)) is None, table
+        except ActionFailed:
+            continue
