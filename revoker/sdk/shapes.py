@@ -63,9 +63,11 @@ class Reader(Protocol):
 
     def authority(self, name: str) -> Secret | None:
         """A secret of the operator's own authority for this provider (`[authority.openai] admin_key`)."""
+        ...
 
     def setting(self, name: str) -> str | None:
         """A plain setting of that authority (`organization`, `username`)."""
+        ...
 
     async def get(
         self,
@@ -88,12 +90,15 @@ class Reader(Protocol):
         host: str | None = None,
     ) -> Reply:
         """A POST that reads. Its path must stand in Provider.reads, or egress refuses it."""
+        ...
 
     async def aws_read(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
         """An AWS call that reads, signed by `as_` or by the authority. Only Get*, List*, Describe* and Simulate*."""
+        ...
 
     async def login(self, engine: str, credential: Credential) -> Reply:
         """One login attempt at a database; Reply.code is the server's error code, json the identity row."""
+        ...
 
 
 class Writer(Reader, Protocol):
@@ -102,10 +107,12 @@ class Writer(Reader, Protocol):
     @property
     def mark(self) -> str:
         """Our mark on things we create (`revoker-<run id>`), to find them again after a crash."""
+        ...
 
     @property
     def chosen(self) -> Issued | None:
         """The value that we chose and stored before the call (Action.choose), if the action takes one."""
+        ...
 
     async def send(
         self,
@@ -120,18 +127,23 @@ class Writer(Reader, Protocol):
         host: str | None = None,
     ) -> Reply:
         """One changing request, sent once. Raises OutcomeUnknown when the answer was lost after sending."""
+        ...
 
     async def aws_write(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
         """One changing AWS call through boto3, without retries."""
+        ...
 
     async def github_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
         """One changing GitHub call through PyGithub's requester."""
+        ...
 
     async def vault_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
         """One changing Vault call through hvac's adapter; the authority's token when `auth` is None."""
+        ...
 
     async def sql(self, engine: str, statement: str, values: Sequence[Any] = ()) -> Reply:
         """One statement as the authority on the credential's own (owned) host; json holds the rows."""
+        ...
 
 
 Verifier = Callable[[Credential, Reader], Awaitable[Verdict]]
@@ -243,7 +255,7 @@ class Provider:
     hosts: tuple[str, ...]  # the only hosts that may be dialled, unless the operator's [endpoints] says otherwise
     docs: str
     kinds: tuple[Kind, ...]
-    reads: tuple[str, ...] = ()  # exact POST paths that only read
+    reads: tuple[str, ...] = ()  # exact POST paths that only read; one that ends in /* stands for any path below it
     authority: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # name -> what it is, for doctor and docs
     check_authority: Callable[[Reader], Awaitable[Mapping[str, bool | None]]] | None = None  # right -> held, read-only
 
@@ -252,6 +264,13 @@ def evidence(reply: Reply, now: datetime) -> Evidence:
     """What a verdict may keep of a reply."""
     code = reply.code if reply.code is None else "".join(c for c in reply.code if c.isprintable())[:64]
     return Evidence(reply.host, reply.status, code, reply.at or now)
+
+
+def may_query(provider: Provider, path: str) -> bool:
+    """True when a POST to this path is declared to read only."""
+    return any(
+        path == known or (known.endswith("/*") and path.startswith(known[:-1]) and ".." not in path) for known in provider.reads
+    )
 
 
 def with_code(reply: Reply, read: Callable[[Reply], str | None]) -> Reply:
