@@ -1,0 +1,250 @@
+"""The configuration: one TOML file, typed, with every key documented where it is declared.
+
+Unknown keys are errors that name the nearest known one. Secrets stand in it only as references.
+"""
+
+# ruff: noqa: RUF009 - `option` makes a dataclass field; its defaults are frozen
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from revoker import config_read as read
+from revoker.config_fields import each, free, must, nested, of, option, unknown
+from revoker.config_read import Network, Where
+from revoker.errors import ConfigError
+
+APPROVALS = MappingProxyType({"suspend": 0, "restore": 0, "issue": 1, "revoke": 1, "end_sessions": 1, "delete": 2})
+LARGEST = 1 << 20  # bytes of a configuration file
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    url: str = option(
+        read.store_url,
+        "The database: `sqlite:///FILE` or `postgresql+psycopg://HOST/NAME`. An address with a password is given as a reference.",
+        "sqlite:///revoker.db",
+    )
+    key: str = option(
+        read.key_reference,
+        "Where the root key is that seals the stored secrets: `file:PATH` (mode 0600, apart from the database), `env:NAME`, `keyring:NAME` or `vault-transit:NAME`.",
+        "file:revoker.key",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    proxy: str | None = option(
+        read.maybe(read.url), "The HTTP proxy for everything that leaves; never taken from the environment."
+    )
+    ca_bundle: Path | None = option(
+        read.maybe(read.path), "A PEM file with the certificate authorities to trust instead of the built-in ones."
+    )
+    allow: tuple[Network, ...] = option(
+        read.networks,
+        "Private or loopback networks that may be dialled because you own them. All others of that sort are refused.",
+        (),
+    )
+    user_agent_contact: str | None = option(
+        read.maybe(read.text), "A mail or web address in the User-Agent, so that a provider can reach you about our requests."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnershipSettings:
+    aws_accounts: tuple[str, ...] = option(read.texts, "Your AWS account ids.", ())
+    github_orgs: tuple[str, ...] = option(read.texts, "Your GitHub organisations and users.", ())
+    openai_orgs: tuple[str, ...] = option(read.texts, "Your OpenAI organisation ids.", ())
+    accounts: Mapping[str, tuple[str, ...]] = free(
+        read.table_of(read.texts),
+        "Your accounts at any other provider: provider id -> account names or ids, as a verdict's identity shows them.",
+    )
+    hosts: tuple[str, ...] = option(
+        read.texts, "Your own hosts (`host` or `host:port`); a credential that names another host is never used.", ()
+    )
+    sources: tuple[str, ...] = option(
+        read.texts, "Sources whose findings are yours, as globs: `git:github.com/acme/*`, `image:acme/*`, `file:*`.", ()
+    )
+    assume: bool = option(read.flag, "Take every finding as yours. For a lab only.", False)
+    attest: str = option(
+        read.one_of("signed", "named"),
+        "What an attestation at ingest needs: a `named` person, or one who `signed` it with an approver's key.",
+        "named",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class VerifySettings:
+    concurrency: int = option(read.positive, "Requests under way at once, over all providers.", 200)
+    fresh: timedelta = option(
+        read.duration, "How long a verdict stands before the credential is asked again.", timedelta(hours=1)
+    )
+    timeout: timedelta = option(read.duration, "How long one request may take.", timedelta(seconds=10))
+    propagation: timedelta | None = option(
+        read.maybe(read.duration),
+        "Overrides every provider's propagation window, the time over which a death is proven. For drills.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    mutations_per_run: int = option(read.whole, "The most changes that one applied plan may make at providers.", 25)
+    per_provider_per_hour: int = option(read.whole, "The most changes at one provider within an hour, over all plans.", 50)
+    experimental: bool = option(read.flag, "Allow actions whose provider documentation we could not confirm.", False)
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSettings:
+    addr: str = must(read.url, "The address of Vault or OpenBao.")
+    auth: str = option(read.one_of("token", "approle"), "How to log in.", "token")
+    token: str | None = option(read.maybe(read.reference), "Reference to the token, for `token`.")
+    role_id: str | None = option(read.maybe(read.reference), "Reference to the role id, for `approle`.")
+    secret_id: str | None = option(read.maybe(read.reference), "Reference to the secret id, for `approle`.")
+    namespace: str | None = option(read.maybe(read.text), "The namespace.")
+    ca: Path | None = option(read.maybe(read.path), "A PEM file with the certificate authority of the server.")
+    mount: str = option(read.text, "The mount of the KV version 2 engine.", "secret")
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationSettings:
+    kind: str = must(read.text, "The kind of credential that is stored here, such as `aws_access_key`.")
+    path: str = must(read.text, "The path in Vault, with its mount: `secret/billing/aws`.")
+    fields: Mapping[str, str] = free(
+        read.table_of(read.text),
+        'Part of the credential -> field of the Vault secret: `{ key_id = "AWS_ACCESS_KEY_ID", secret = "AWS_SECRET_ACCESS_KEY" }`.',
+    )
+    account: str | None = option(read.maybe(read.text), "Only for credentials of this account.")
+    consumers: tuple[str, ...] = option(read.texts, "Who reads the secret and must be told of a new version, in your words.", ())
+
+
+@dataclass(frozen=True, slots=True)
+class ApproverSettings:
+    name: str = must(read.text, "The person's name, as approvals and the audit log show it.")
+    key: str = must(read.ssh_key, "The person's OpenSSH ed25519 public key line.")
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySettings:
+    webhook: str | None = option(
+        read.maybe(read.url_or_reference), "Where events are posted; a reference when the address is itself a secret."
+    )
+    secret: str | None = option(read.maybe(read.reference), "Reference to the secret that signs the posts.")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    anchor_file: Path | None = option(
+        read.maybe(read.path),
+        "A file on another system or medium that gets the head and count of the audit log, so that a cut-off log is noticed.",
+    )
+
+
+def _approvals(raw: object, where: Where) -> Mapping[str, int]:
+    table = read.table(raw, where)
+    for name in table:
+        if name not in APPROVALS:
+            raise unknown(name, where, list(APPROVALS))
+    return MappingProxyType({**APPROVALS, **{name: read.whole(n, where.at(name)) for name, n in table.items()}})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that an operator can set."""
+
+    store: StoreSettings = option(
+        of(StoreSettings), "Where credentials, verdicts, runs and the audit log are kept.", StoreSettings()
+    )
+    network: NetworkSettings = option(of(NetworkSettings), "How revoker reaches the outside.", NetworkSettings())
+    endpoints: Mapping[str, str | Mapping[str, str]] = free(
+        read.table_of(read.endpoint),
+        "Your own instance of a provider: provider id -> base address, or a table host -> base address.",
+    )
+    ownership: OwnershipSettings = option(
+        of(OwnershipSettings), "What is yours. A credential of anybody else is not touched.", OwnershipSettings()
+    )
+    verify: VerifySettings = option(of(VerifySettings), "How credentials are verified.", VerifySettings())
+    limits: LimitSettings = option(of(LimitSettings), "How much may be changed.", LimitSettings())
+    authority: Mapping[str, Mapping[str, str]] = free(
+        read.table_of(read.table_of(read.authority)),
+        "Your own credentials that may act, for each provider; `revoker providers show KIND` names the keys. Secrets only as references.",
+    )
+    vault: VaultSettings | None = option(of(VaultSettings), "The Vault or OpenBao that new credentials go to.")
+    destinations: tuple[DestinationSettings, ...] = option(
+        each(DestinationSettings), "Where in Vault a rotated credential goes.", (), toml="destination"
+    )
+    approvals: Mapping[str, int] = field(
+        default_factory=lambda: APPROVALS,
+        metadata={
+            "read": _approvals,
+            "doc": "How many persons must approve, for each effect; `delete` is for what cannot be undone.",
+            "toml": "",
+        },
+    )
+    approvers: tuple[ApproverSettings, ...] = option(each(ApproverSettings), "Who may approve.", (), toml="approver")
+    notify: NotifySettings = option(of(NotifySettings), "Who is told.", NotifySettings())
+    audit: AuditSettings = option(of(AuditSettings), "How the audit log is anchored.", AuditSettings())
+    canaries: tuple[str, ...] = option(
+        read.texts,
+        "Your own honeytokens, by fingerprint or by a public part such as the key id. They are never verified nor changed.",
+        (),
+    )
+    providers: tuple[str, ...] = option(
+        read.texts, "Entry points (group `revoker.providers`) of installed third-party providers to load.", ()
+    )
+    path: Path | None = None  # the file that this came from
+
+
+def base(settings: Settings) -> Path:
+    """The folder that relative paths of the settings start from: the configuration file's, else the current one."""
+    return settings.path.parent if settings.path else Path.cwd()
+
+
+def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
+    """The settings: from `path`, else REVOKER_CONFIG, ./revoker.toml, the user's folder; else the defaults.
+
+    Raises ConfigError when the file is missing, is no TOML, has unknown keys or literal secrets.
+    """
+    environment = os.environ if env is None else env
+    found = _find(path, environment)
+    if found is None:
+        return Settings()
+    settings: Settings = nested(Settings, _parse(found), Where("", found.parent))
+    object.__setattr__(settings, "path", found)  # this value is ours alone until it is returned
+    return settings
+
+
+def user_file(env: Mapping[str, str]) -> Path:
+    """The configuration file in the user's own folder."""
+    if sys.platform == "win32":
+        return Path(env.get("APPDATA", "~")).expanduser() / "revoker" / "revoker.toml"
+    return Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "~")).expanduser() / ".config") / "revoker" / "revoker.toml"
+
+
+def _find(path: Path | None, env: Mapping[str, str]) -> Path | None:
+    named = path or (Path(env["REVOKER_CONFIG"]) if env.get("REVOKER_CONFIG") else None)
+    if named is not None:
+        return named.expanduser().absolute()
+    return next((p.absolute() for p in (Path("revoker.toml"), user_file(env)) if p.is_file()), None)
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_mode & stat.S_IWOTH and os.name == "posix":
+            raise ConfigError(f"Everybody may write to the configuration file {path}.", next=f"chmod o-w {path}")
+        if path.stat().st_size > LARGEST:
+            raise ConfigError(f"The configuration file {path} is larger than {LARGEST} bytes.")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        where = str(error).rpartition("(at ")[2].rstrip(")") or "somewhere"
+        raise ConfigError(f"The configuration file {path} is no TOML ({where}).") from None

@@ -1,0 +1,226 @@
+"""Keys, fingerprints and sealing. One root key, kept apart from the database, gives all keys.
+
+The root text is one line for each version: `v1 BASE64`. Fingerprints and the audit log always use version 1, so that
+they outlive a rotation; sealing uses the newest, and unsealing the one that the blob names.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from revoker.config import Settings, base
+from revoker.errors import StoreError, UnresolvedReference
+from revoker.model import Secret
+from revoker.references import read_private, resolve
+
+ROOT = 32  # bytes
+NONCE = 12  # bytes, random for each blob
+FORMAT = 1  # of a sealed blob: format, key version (2 bytes), nonce, ciphertext with tag
+ROOT_CONTEXT = b"revoker root key"
+
+
+class VaultTransit(Protocol):
+    """HMAC-SHA-256 by Vault's transit engine: `transit/hmac/NAME/sha2-256` with that key version. Gives the raw 32 bytes.
+
+    https://developer.hashicorp.com/vault/api-docs/secret/transit#generate-hmac
+    """
+
+    def __call__(self, name: str, message: bytes, version: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """The sealing keys by version, and the one in use."""
+
+    keys: Mapping[int, bytes] = field(repr=False)
+    current: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """All keys, in memory only."""
+
+    fingerprint_key: bytes = field(repr=False)
+    seal: Sealer
+    audit_key: bytes = field(repr=False)
+
+    def __reduce__(self) -> str:
+        raise TypeError("keys cannot be pickled")
+
+
+def load_keys(settings: Settings, *, create: bool = False, vault_transit: VaultTransit | None = None) -> Keys:
+    """The keys behind [store] key. `create` makes the key file when there is none. Raises StoreError or UnresolvedReference."""
+    reference = settings.store.key
+    scheme, _, name = reference.partition(":")
+    if scheme == "vault-transit":
+        return derive_keys(_transit_roots(name, vault_transit))
+    if scheme == "file":
+        path = base(settings) / Path(name).expanduser()
+        if create and not path.exists():
+            write_root(path, {1: os.urandom(ROOT)})
+        return derive_keys(parse_roots(read_private(path).decode("utf-8", "replace")))
+    return derive_keys(parse_roots(resolve(reference, settings).reveal()))
+
+
+def derive_keys(roots: Mapping[int, bytes]) -> Keys:
+    """The keys of one or more versions of the root."""
+    seal = {version: hkdf(root, b"revoker seal 1") for version, root in roots.items()}
+    first = roots[min(roots)]
+    return Keys(
+        fingerprint_key=hkdf(first, b"revoker fingerprint 1"),
+        seal=Sealer(MappingProxyType(seal), max(seal)),
+        audit_key=hkdf(first, b"revoker audit 1"),
+    )
+
+
+def hkdf(root: bytes, info: bytes) -> bytes:
+    """HKDF-SHA-256 without salt, one block (RFC 5869): 32 bytes. The stdlib's HMAC keeps start-up short."""
+    extracted = hmac.digest(b"\x00" * 32, root, hashlib.sha256)
+    return hmac.digest(extracted, info + b"\x01", hashlib.sha256)
+
+
+def fingerprint(keys: Keys, kind: str, value: Secret) -> str:
+    """The keyed hash that stands for a credential everywhere: `fp_` and 32 hex characters."""
+    message = kind.encode() + b"\x00" + value.reveal().encode("utf-8", "surrogatepass")
+    return "fp_" + hmac.digest(keys.fingerprint_key, message, hashlib.sha256).hex()[:32]
+
+
+def seal(keys: Keys, secret: Secret, *, record: str, field: str) -> bytes:
+    """Encrypt with AES-256-GCM, tied to its record and field, so that a blob fits nowhere else."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    head = bytes([FORMAT]) + keys.seal.current.to_bytes(2, "big")
+    nonce = os.urandom(NONCE)
+    plain = secret.reveal().encode("utf-8", "surrogatepass")
+    return head + nonce + AESGCM(keys.seal.keys[keys.seal.current]).encrypt(nonce, plain, _bound(head, record, field))
+
+
+def unseal(keys: Keys, blob: bytes, *, record: str, field: str) -> Secret:
+    """Decrypt. Raises StoreError for a wrong key, a changed blob, or one of another record or field."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    head, nonce, body = blob[:3], blob[3 : 3 + NONCE], blob[3 + NONCE :]
+    key = keys.seal.keys.get(sealed_with(blob))
+    if len(body) < 16 or head[0] != FORMAT or key is None:
+        raise _unreadable(record)
+    try:
+        return Secret(AESGCM(key).decrypt(nonce, body, _bound(head, record, field)).decode("utf-8", "surrogatepass"))
+    except (InvalidTag, UnicodeDecodeError):
+        raise _unreadable(record) from None
+
+
+def sealed_with(blob: bytes) -> int:
+    """The version of the key that sealed a blob."""
+    return int.from_bytes(blob[1:3], "big")
+
+
+def add_root(settings: Settings) -> int:
+    """Add a new version to the key file and give its number; stored secrets are sealed again by store.reseal."""
+    scheme, _, name = settings.store.key.partition(":")
+    if scheme != "file":
+        raise StoreError(
+            f"The root key is at {scheme}:, where only you can change it.",
+            next="add a line `vN BASE64` there, or raise the number of vault-transit:NAME@N; then rotate again",
+        )
+    path = base(settings) / Path(name).expanduser()
+    roots = parse_roots(read_private(path).decode("utf-8", "replace"))
+    version = max(roots) + 1
+    write_root(path, {**roots, version: os.urandom(ROOT)}, replace=True)
+    return version
+
+
+def parse_roots(text: str) -> dict[int, bytes]:
+    """The versions in a root text. A single BASE64 word is version 1. Raises StoreError."""
+    roots: dict[int, bytes] = {}
+    for line in filter(None, (part.strip() for part in re.split(r"[\n,]", text))):
+        name, _, encoded = line.rpartition(" ")
+        number = re.fullmatch(r"v([1-9]\d{0,3})", name or "v1")
+        try:
+            root = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            root = b""
+        if number is None or len(root) != ROOT:
+            raise StoreError(
+                "The root key is not readable.", next="it is one line `v1 BASE64` of 32 bytes; restore it from your backup"
+            )
+        roots[int(number[1])] = root
+    if not roots:
+        raise StoreError("The root key is empty.", next="restore it from your backup")
+    return roots
+
+
+def format_roots(roots: Mapping[int, bytes]) -> str:
+    """The root text of some versions."""
+    return "".join(f"v{version} {base64.b64encode(root).decode()}\n" for version, root in sorted(roots.items()))
+
+
+def write_root(path: Path, roots: Mapping[int, bytes], *, replace: bool = False) -> None:
+    """Write the key file, mode 0600, durable before return. Another process's file is never overwritten unless `replace`."""
+    target = path.with_name(path.name + f".{os.getpid()}.new") if replace else path
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except FileExistsError:
+        if replace:
+            raise StoreError(
+                f"The key file {target} is in the way.", next=f"remove {target} when no other revoker runs"
+            ) from None
+        return  # somebody else was first; its content counts
+    except OSError as error:
+        raise StoreError(f"The key file {path} cannot be made: {error.strerror}.") from None
+    with os.fdopen(handle, "w", encoding="ascii") as stream:
+        stream.write(format_roots(roots))
+        stream.flush()
+        os.fsync(stream.fileno())
+    if replace:
+        target.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some systems cannot sync a folder; the file itself is on disk
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _transit_roots(name: str, transit: VaultTransit | None) -> dict[int, bytes]:
+    """`NAME` or `NAME@N`: the roots of versions 1 to N, each an HMAC that only Vault can make."""
+    if transit is None:
+        raise UnresolvedReference(
+            "The root key is in Vault's transit engine, and no Vault is configured.", next="configure [vault]"
+        )
+    key, _, newest = name.partition("@")
+    if not key or (newest and not newest.isdigit()):
+        raise UnresolvedReference("The reference is vault-transit:NAME or vault-transit:NAME@VERSION.")
+    roots = {version: transit(key, ROOT_CONTEXT, version) for version in range(1, int(newest or 1) + 1)}
+    if any(len(root) != ROOT for root in roots.values()):
+        raise StoreError("Vault's transit engine gave something that is no HMAC-SHA-256.")
+    return roots
+
+
+def _bound(head: bytes, record: str, field: str) -> bytes:
+    return b"\x00".join((b"revoker", head, record.encode(), field.encode()))
+
+
+def _unreadable(record: str) -> StoreError:
+    return StoreError(
+        "A sealed value does not open: it was changed, moved, or sealed with another key.",
+        fingerprint=record if record.startswith("fp_") else "",
+        safe="nothing was sent or changed",
+        next="check [store] key, or restore database and key from the same backup",
+    )
