@@ -1,0 +1,131 @@
+"""From a report's raw fields to a Finding. Every field is a claim of a stranger: typed, cleaned and capped here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from revoker.ingest.problems import Problems
+from revoker.model import NOTHING, Finding, Location, Secret, ValueState
+
+LONGEST_VALUE = 64 * 1024
+LONGEST_TEXT = 1024
+
+MASK = re.compile(r"REDACTED|\*{4,}|•{3,}|…|^requires login$|^<[a-z_ -]+>$", re.IGNORECASE)
+SHORTENED = re.compile(r"\.\.\.$")
+HASH = re.compile(r"(?:sha\d+|md5|hmac)[:-]|\$(?:2[aby]|argon2\w*|scrypt|pbkdf2[\w-]*|[156y])\$|\{S?SHA\d*\}", re.IGNORECASE)
+USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+def state_of(value: str) -> ValueState:
+    """Whether a reported value is the secret itself, or what a scanner left of it."""
+    if not value:
+        return ValueState.ABSENT
+    if MASK.search(value) or SHORTENED.search(value):
+        return ValueState.MASKED
+    if HASH.match(value):
+        return ValueState.HASHED
+    return ValueState.RAW
+
+
+def text(found: object, longest: int = LONGEST_TEXT) -> str | None:
+    """A claim as one clean line, or None: no control characters, no direction marks, capped."""
+    if not isinstance(found, str) or not found:
+        return None
+    if len(found) > longest:
+        found = found[:longest]
+    return found if found.isprintable() else "".join(c for c in found if c.isprintable()) or None
+
+
+def whole(found: object) -> int | None:
+    """A line number, or None."""
+    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 10:
+        found = int(found)
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < 2**31 else None
+
+
+def table(found: object) -> Mapping[str, Any]:
+    """An object of a report, or an empty one."""
+    return found if isinstance(found, dict) else NOTHING
+
+
+def path(found: object) -> str | None:
+    """A file's path; `./x` and `x` are the same place."""
+    cleaned = text(found)
+    return None if cleaned is None else cleaned.removeprefix("./")
+
+
+def url(found: object) -> str | None:
+    """A repository's address without the login that git remotes often hold, and without `.git`."""
+    cleaned = text(found)
+    return None if cleaned is None else USERINFO.sub("", cleaned).removesuffix(".git")
+
+
+@lru_cache(maxsize=4096)
+def moment(found: str) -> datetime | None:
+    """A commit's time: ISO 8601, or `2026-11-02 10:00:00 +0000`."""
+    try:
+        when = datetime.fromisoformat(found.replace(" +", "+").replace(" -", "-").strip())
+    except ValueError:
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return when if 1990 < when.year < 2200 else None
+
+
+def finding(
+    rule: str,
+    value: str,
+    place: Location,
+    problems: Problems,
+    *,
+    parts: Mapping[str, str] = NOTHING,
+    secret_parts: Mapping[str, Secret] = NOTHING,
+    reported: str | None = None,
+    at: object = None,
+) -> Finding | None:
+    """A Finding of cleaned claims. None, and a counted problem, for a value that cannot be a secret."""
+    value = value.strip()
+    if len(value) > LONGEST_VALUE:
+        problems.add("value_too_long")
+        return None
+    if "\ufffd" in value or "\0" in value or not _encodable(value):
+        problems.add("damaged")
+        return None
+    state = state_of(value)
+    secret = Secret(value) if state is ValueState.RAW else None
+    if secret is not None:
+        place, rule = _without(value, place, rule)
+        parts = {name: part for name, part in parts.items() if value not in part} if parts else parts
+    when = moment(at) if isinstance(at, str) and len(at) < 40 else None
+    return Finding(rule, place, secret, state, parts, secret_parts, reported, when)
+
+
+def _encodable(value: str) -> bool:
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _without(value: str, place: Location, rule: str) -> tuple[Location, str]:
+    """Take the secret out of a file's name, a repository's address or a rule that repeats it."""
+    file, repository, image = place.file or "", place.repository or "", place.image or ""
+    if value in file or value in repository or value in image:
+        hidden = (text.replace(value, "***") or None for text in (file, repository, image))
+        file_, repository_, image_ = hidden
+        place = Location(place.source, file_, place.line, place.commit, image_, place.layer, repository_)
+    return place, rule.replace(value, "***")
+
+
+def variable_before(match: object) -> str | None:
+    """The name that a value is assigned to, in the piece of the source that a scanner quotes."""
+    if not isinstance(match, str):
+        return None
+    found = re.match(r"""[\s"'{,]{0,20}(?:export\s+)?([A-Za-z_][\w.-]{0,80})["']?\s{0,20}(?::=|=>|[:=])""", match)
+    return found[1] if found else None

@@ -1,0 +1,121 @@
+"""Findings to credentials: the kind, the public parts, the fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from revoker import catalog
+from revoker.ingest import halves, postgresql
+from revoker.model import NOTHING, Credential, Finding, Secret, ValueState
+from revoker.sdk import Kind
+
+MOST_REMEMBERED = 200_000
+Fingerprint = Callable[[str, Secret], str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """A finding's credential, and why it is only counted and not to be verified, if so."""
+
+    credential: Credential | None
+    state: ValueState
+    skipped: str | None = None  # masked, absent, unsupported, incomplete, unpaired
+
+
+@dataclass(slots=True)
+class Namer:
+    """Names credentials, and remembers what it named: most findings of a report are repetitions."""
+
+    fingerprint: Fingerprint
+    known: dict[tuple[object, ...], Named] = field(default_factory=dict)
+    kind_of: dict[str, str] = field(default_factory=dict)  # a value that one label named stays what it is
+
+    def name(self, finding: Finding) -> tuple[Finding, Named]:
+        """The credential of a finding, and the finding as it is to be stored."""
+        if finding.value is None:
+            return finding, _no_value(finding.value_state)
+        value, parts = finding.value.reveal(), finding.parts
+        key = (value, finding.rule, *parts.items()) if parts else (value, finding.rule)
+        named = None if finding.secret_parts else self.known.get(key)
+        if named is None:
+            named = self._new(value, finding)
+            if not finding.secret_parts:
+                self._remember(key, named)
+        if named.state is not finding.value_state:
+            finding = replace(finding, value_state=named.state)
+        return finding, named
+
+    def _remember(self, key: tuple[object, ...], named: Named) -> None:
+        if len(self.known) >= MOST_REMEMBERED:
+            self.known.clear()
+            self.kind_of.clear()
+        self.known[key] = named
+
+    def _new(self, value: str, finding: Finding) -> Named:
+        if finding.parts.get("half") == "aws_id":
+            return self._key_id_alone(value, finding)
+        address = postgresql.normal(value)
+        value, parts = address if address is not None else (value, {})
+        kind = self._kind(value, finding)
+        if kind is None:
+            secret = Secret(value)
+            credential = Credential(
+                catalog.UNKNOWN, self.fingerprint(catalog.UNKNOWN, secret), secret, NOTHING, finding.secret_parts
+            )
+            return Named(credential, ValueState.RAW, "unsupported")
+        parts = {**_wanted(kind, finding.parts), **catalog.public_parts(kind, value), **parts}
+        secret = Secret(value)
+        credential = Credential(kind.id, self.fingerprint(kind.id, secret), secret, parts, finding.secret_parts)
+        whole = all(parts.get(part) for part in kind.needs) and all(part in finding.secret_parts for part in kind.needs_secret)
+        if whole:
+            return Named(credential, ValueState.RAW)
+        return Named(credential, ValueState.PARTIAL, finding.parts.get("why_half", "incomplete"))
+
+    def _kind(self, value: str, finding: Finding) -> Kind | None:
+        kinds = catalog.kinds()
+        by_parts = _kind_by_parts(value, finding)
+        if by_parts in kinds:
+            return kinds[by_parts]
+        variable = finding.parts.get("variable")
+        label = None if finding.location.source == "env" else finding.rule
+        names = catalog.name_kinds(value, label=label, scanner=finding.location.source, variable=variable)
+        if names:
+            return kinds[self.kind_of.setdefault(value, names[0])]
+        return kinds.get(self.kind_of.get(value, ""))
+
+    def _key_id_alone(self, key_id: str, finding: Finding) -> Named:
+        """An AWS key id without its secret: known by the id, for it tells the account and the owner."""
+        kind = aws_kind(key_id)
+        if kind not in catalog.kinds():
+            kind = catalog.UNKNOWN
+        fingerprint = self.fingerprint(kind, Secret(key_id))
+        credential = Credential(kind, fingerprint, Secret(""), {"key_id": key_id})
+        return Named(credential, ValueState.PARTIAL, finding.parts.get("why_half", "incomplete"))
+
+
+def aws_kind(key_id: str) -> str:
+    """Temporary keys begin with ASIA and need a session token; they are a kind of their own."""
+    return "aws_session" if key_id.startswith("ASIA") else "aws_access_key"
+
+
+def _kind_by_parts(value: str, finding: Finding) -> str:
+    """The kind that the other half names, or ''."""
+    key_id = finding.parts.get("key_id", "")
+    if halves.AWS_ID.fullmatch(key_id) and halves.is_aws_secret(value):
+        return aws_kind(key_id)
+    half = finding.parts.get("half")
+    if half == "aws_secret":
+        return "aws_session" if finding.secret_parts else "aws_access_key"
+    if half == "secret_id" or (halves.UUID.fullmatch(value) and "role_id" in finding.parts):
+        return "vault_approle_secret_id"
+    return ""
+
+
+def _wanted(kind: Kind, parts: Mapping[str, str]) -> dict[str, str]:
+    """Of a report's claims only the parts that the kind asks for; a report cannot add others."""
+    return {name: parts[name] for name in (*kind.needs, kind.host_from) if name is not None and name in parts}
+
+
+def _no_value(state: ValueState) -> Named:
+    return Named(None, state, "no_value" if state is ValueState.ABSENT else "masked")
