@@ -99,6 +99,9 @@ class VerifySettings:
 class LimitSettings:
     mutations_per_run: int = option(read.whole, "The most changes that one applied plan may make at providers.", 25)
     per_provider_per_hour: int = option(read.whole, "The most changes at one provider within an hour, over all plans.", 50)
+    soak: timedelta | None = option(
+        read.maybe(read.duration), "Overrides the length of every playbook's `wait` steps, in the plan. For drills."
+    )
     experimental: bool = option(read.flag, "Allow actions whose provider documentation we could not confirm.", False)
 
 
