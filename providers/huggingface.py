@@ -33,6 +33,7 @@ from revoker.sdk import (
     probe,
     receipt,
     safe_id,
+    seen_dead,
     text_at,
     time_at,
 )
@@ -117,6 +118,7 @@ def _revoke(*, experimental: bool = False) -> Action:
         needs="nothing: anybody may report a leaked token",
         docs=DOCS,
         by="self",
+        observe=seen_dead(verify),
         experimental=experimental,
     )
 

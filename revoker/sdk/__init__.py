@@ -16,7 +16,7 @@ from revoker.model import (
     Verdict,
 )
 from revoker.sdk.answers import Answer, dead, expired_offline, judge, live, skip, undeclared, unsure
-from revoker.sdk.lists import ListUnread, absent, as_authority, by_hint, hint_fits, last_id, no_authority, pages
+from revoker.sdk.lists import ListUnread, absent, as_authority, by_hint, hint_fits, last_id, no_authority, opposite, pages
 from revoker.sdk.offline import (
     base62,
     checksum,
@@ -37,6 +37,7 @@ from revoker.sdk.ready import (
     probe,
     receipt,
     safe_id,
+    seen_dead,
     text_at,
     time_at,
 )
@@ -60,6 +61,7 @@ from revoker.sdk.shapes import (
     Verifier,
     Writer,
     evidence,
+    may_query,
     with_code,
 )
 
@@ -122,11 +124,14 @@ __all__ = [
     "known_examples",
     "last_id",
     "live",
+    "may_query",
     "no_authority",
+    "opposite",
     "pages",
     "probe",
     "receipt",
     "safe_id",
+    "seen_dead",
     "skip",
     "text_at",
     "time_at",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from revoker.model import Identity, Validity, Verdict
 from revoker.sdk.shapes import Reply, evidence
@@ -26,10 +27,14 @@ class Answer:
     codes: tuple[str, ...] = ()
     says: str = ""
     has: tuple[str, ...] = ()
-    json: bool = True  # the body must be JSON
+    json: bool = True  # the body must be JSON: an object, or a list that `has` looks into
+
+    def readable(self, body: Any) -> bool:
+        """An object; or a list, when `has` says what must stand in it. A bare text or number is nobody's answer."""
+        return isinstance(body, Mapping) or (isinstance(body, list) and bool(self.has))
 
     def fits(self, reply: Reply) -> bool:
-        if reply.status != self.status or (self.json and reply.json is None):
+        if reply.status != self.status or (self.json and not self.readable(reply.json)):
             return False
         if self.codes and str(reply.pick(self.at) if self.at else reply.code) not in self.codes:
             return False

@@ -100,3 +100,13 @@ def absent(lister: Lister) -> Observer:
         return None if there is None else bound.target not in {sibling.target for sibling in there}
 
     return observe
+
+
+def opposite(observe: Observer) -> Observer:
+    """Observe the undo of a change: in effect when the change is not."""
+
+    async def look(bound: Bound, api: Reader) -> bool | None:
+        seen = await observe(bound, api)
+        return None if seen is None else not seen
+
+    return look

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from revoker.errors import ActionFailed, OutcomeUnknown
-from revoker.model import NOTHING, Bound, Credential, Effect, Identity, Proof, Receipt, Secret, Unbound, Verdict
+from revoker.model import NOTHING, Bound, Credential, Effect, Identity, Proof, Receipt, Secret, Unbound, Validity, Verdict
 from revoker.sdk.answers import Answer, judge
-from revoker.sdk.shapes import Auth, Binder, Reader, Reply, Verifier, evidence, with_code
+from revoker.sdk.shapes import Auth, Binder, Observer, Reader, Reply, Verifier, evidence, with_code
 
 
 def bearer(secret: Secret) -> Auth:
@@ -104,6 +104,16 @@ def bound_by_part(part: str, how: str) -> Binder:
         return Bound(cred, cred.parts[part], Proof.EMBEDDED, how)
 
     return bind
+
+
+def seen_dead(verify: Verifier) -> Observer:
+    """Observe a revocation by the credential itself: in effect when its own check is refused."""
+
+    async def observe(bound: Bound, api: Reader) -> bool | None:
+        verdict = await verify(bound.credential, api)
+        return {Validity.DEAD: True, Validity.LIVE: False}.get(verdict.validity)
+
+    return observe
 
 
 def safe_id(value: object, pattern: str = r"[\w.:@-]{1,200}") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 from typing import Any
 
 import pytest
@@ -62,10 +63,11 @@ def test_a_written_down_answer_gives_its_verdict(case: Case) -> None:
     verdict, reader = verify(provider, kind, in_turn(case.replies()), settings=case.settings)
     assert (verdict.validity.value, verdict.reason) == (case.validity, case.reason)
     assert case.agrees(verdict.identity), verdict.identity
-    asked = [(sent.method, sent.path) for sent in reader.sent]
-    assert asked == [(call["request"]["method"], call["request"]["path"]) for call in case.calls]
     for sent, call in zip(reader.sent, case.calls, strict=True):
-        assert sent.host == call["request"].get("host", sent.host)
+        wanted = call["request"]
+        assert sent.method == wanted["method"]
+        assert fnmatch.fnmatchcase(sent.path, wanted["path"])
+        assert sent.host == wanted.get("host", sent.host)
     assert len(reader.sent) <= kind.requests
     assert case.source in SOURCES
 

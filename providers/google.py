@@ -1,0 +1,282 @@
+"""Google: API keys (`AIza`, and the `AQ.` keys that are bound to a service account), checked at Gemini.
+
+A key that Gemini refuses may still open Maps or YouTube, so only `API_KEY_INVALID` is a death. The API Keys API gives
+the full value of each key of a project: the leaked one is found by comparing values here, never by sending it in a URL.
+"""
+
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from revoker.sdk import (
+    Action,
+    Auth,
+    Bound,
+    Credential,
+    Effect,
+    Identity,
+    Issued,
+    Kind,
+    ListUnread,
+    Manual,
+    Mutation,
+    Observer,
+    OutcomeUnknown,
+    Proof,
+    Propagation,
+    Provider,
+    Reader,
+    Receipt,
+    Reply,
+    Secret,
+    Sibling,
+    Unbound,
+    Writer,
+    as_authority,
+    dead,
+    example_value,
+    header,
+    live,
+    no_authority,
+    opposite,
+    pages,
+    probe,
+    receipt,
+    safe_id,
+    text_at,
+    time_at,
+    unsure,
+)
+
+DOCS = "https://ai.google.dev/gemini-api/docs/api-key"
+ADMIN_DOCS = "https://cloud.google.com/api-keys/docs/reference/rest/v2/projects.locations.keys"
+HOST = "apikeys.googleapis.com"
+KEY_NAME = r"projects/[\w:.-]+/locations/global/keys/[\w-]+"
+BEFORE = "revoker-restrictions-before"  # the annotation that remembers what a suspension replaced
+NOBODY = {"serverKeyRestrictions": {"allowedIps": ["127.0.0.1"]}}
+READY_TRIES = 10  # looks at a new key, paced by the budget, before its answer counts as lost
+BLOCKED = ("SERVICE", "HTTP_REFERRER", "IP_ADDRESS", "ANDROID_APP", "IOS_APP")
+
+ANSWERS = (
+    live(200, has=["models"]),
+    dead(400, codes=["API_KEY_INVALID"]),
+    live(403, "restricted", codes=[f"API_KEY_{what}_BLOCKED" for what in BLOCKED]),
+    live(403, "restricted", codes=["SERVICE_DISABLED"]),
+    live(403, "blocked", says="reported as leaked"),  # blocked at Gemini alone: the key is still there
+    unsure(401, "wrong_endpoint", codes=["ACCESS_TOKEN_TYPE_UNSUPPORTED"]),
+    live(402, "no_quota", says="quota"),
+    live(429, "no_quota", says="exceeded your current quota"),
+)
+
+
+def by_key(secret: Secret) -> Auth:
+    """The key in a header: a query string would stand in logs."""
+    return header("x-goog-api-key", secret)
+
+
+def reason(reply: Reply) -> str | None:
+    """The reason in the error's details, wherever it stands among them."""
+    details = reply.pick("error.details")
+    reasons = [d["reason"] for d in details if isinstance(d, dict) and "reason" in d] if isinstance(details, list) else []
+    return next((r for r in reasons if isinstance(r, str)), None)
+
+
+def whoami(reply: Reply) -> Identity | None:
+    """The project number, which some refusals name."""
+    found = re.search(r"projects?[/ ](\d{6,15})\b", reply.text[:4096]) if reply.status == 403 else None
+    return Identity(account=found[1]) if found else None
+
+
+async def ask(api: Reader, name: str, **params: str) -> Reply:
+    """One question to the API Keys API."""
+    return await api.get(f"/v2/{name}", auth=as_authority(api, "access_token"), params=params, host=HOST)
+
+
+async def keys(api: Reader, project: str) -> list[Reply]:
+    """The keys of a project. Raises ListUnread."""
+
+    async def page(cursor: str | None) -> Reply:
+        more = {"pageToken": cursor} if cursor else {}
+        reply = await ask(api, f"projects/{safe_id(project)}/locations/global/keys", pageSize="300", **more)
+        return replace(reply, json={"keys": []}) if reply.status == 200 and reply.json == {} else reply  # an empty list is {}
+
+    return [Reply("", json=row) async for row in pages(page, "keys", lambda reply: text_at(reply, "nextPageToken") or None)]
+
+
+async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
+    """Compare the value with each key of the operator's projects, here; exactly one may be the same."""
+    projects = (api.setting("project") or "").replace(",", " ").split()
+    if api.authority("access_token") is None or not projects:
+        return no_authority("access_token and project")
+    try:
+        found = [_bound(cred, row) for project in projects for row in await keys(api, project) if await same(cred, row, api)]
+    except ListUnread as unread:
+        return unread.unbound()
+    if len(found) != 1:
+        return Unbound("several_matches" if found else "no_match", f"{len(found)} keys of {', '.join(projects)} have this value")
+    return found[0]
+
+
+async def same(cred: Credential, row: Reply, api: Reader) -> bool:
+    """Whether a listed key has this very value. Raises ListUnread when the API does not show it."""
+    shown = await ask(api, f"{safe_id(row.pick('name'), KEY_NAME)}/keyString")
+    value = text_at(shown, "keyString") if shown.status == 200 else None
+    if value is None:
+        raise ListUnread(shown)
+    return Secret(value).same_as(cred.secret)
+
+
+def _bound(cred: Credential, row: Reply) -> Bound:
+    name = safe_id(row.pick("name"), KEY_NAME)
+    extra = {"restrictions": json.dumps(row.pick("restrictions") or {})}
+    return Bound(cred, name, Proof.UNIQUE_HASH, "the project's key list holds this very value", name.split("/")[1], extra)
+
+
+async def noted(bound: Bound, api: Reader) -> tuple[Reply, dict[str, Any]]:
+    """The key as it is now, and its annotations."""
+    now = await ask(api, safe_id(bound.target, KEY_NAME))
+    notes = now.pick("annotations") if now.status == 200 else None
+    return now, dict(notes) if isinstance(notes, dict) else {}
+
+
+async def patch(bound: Bound, api: Writer, restrictions: object, annotations: object) -> Reply:
+    """Replace a key's restrictions and annotations."""
+    return await api.send(
+        "PATCH",
+        f"/v2/{safe_id(bound.target, KEY_NAME)}",
+        auth=as_authority(api, "access_token"),
+        params={"updateMask": "restrictions,annotations"},
+        json={"restrictions": restrictions, "annotations": annotations},
+        host=HOST,
+    )
+
+
+async def suspend(bound: Bound, api: Writer) -> Receipt:
+    """Let only this machine's own address use the key; what was allowed before is kept in an annotation."""
+    now, notes = await noted(bound, api)
+    if now.status != 200 or BEFORE in notes:
+        return receipt("suspend", Effect.SUSPEND, bound, now, api.now, done=[], already=[200])
+    before = json.dumps(now.pick("restrictions") or {})
+    reply = await patch(bound, api, NOBODY, notes | {BEFORE: before})
+    return receipt("suspend", Effect.SUSPEND, bound, reply, api.now, done=[200])
+
+
+async def restore(bound: Bound, api: Writer) -> Receipt:
+    """Give a suspended key its restrictions back."""
+    now, notes = await noted(bound, api)
+    if now.status != 200 or BEFORE not in notes:
+        return receipt("restore", Effect.RESTORE, bound, now, api.now, done=[], already=[200])
+    reply = await patch(bound, api, json.loads(notes.pop(BEFORE)), notes)
+    return receipt("restore", Effect.RESTORE, bound, reply, api.now, done=[200])
+
+
+async def is_suspended(bound: Bound, api: Reader) -> bool | None:
+    """Look for the note that a suspension leaves."""
+    now = await ask(api, safe_id(bound.target, KEY_NAME))
+    return text_at(now, f"annotations.{BEFORE}") is not None if text_at(now, "name") else None
+
+
+async def revoke(bound: Bound, api: Writer) -> Receipt:
+    """Delete the key; it can be undeleted for 30 days."""
+    reply = await api.send("DELETE", f"/v2/{safe_id(bound.target, KEY_NAME)}", auth=as_authority(api, "access_token"), host=HOST)
+    return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[200], already=[404])
+
+
+async def undelete(bound: Bound, api: Writer) -> Receipt:
+    """Bring a deleted key back."""
+    path = f"/v2/{safe_id(bound.target, KEY_NAME)}:undelete"
+    reply = await api.send("POST", path, auth=as_authority(api, "access_token"), json={}, host=HOST)
+    return receipt("undelete", Effect.RESTORE, bound, reply, api.now, done=[200])
+
+
+async def is_deleted(bound: Bound, api: Reader) -> bool | None:
+    """A deleted key has a time of deletion; a purged one is gone."""
+    now = await ask(api, safe_id(bound.target, KEY_NAME))
+    if now.status == 404 and now.trouble is None:
+        return True
+    return text_at(now, "deleteTime") is not None if text_at(now, "name") else None
+
+
+async def issue(bound: Bound, api: Writer) -> Receipt:
+    """Make a key with the same restrictions. Our mark is its id, so a second try finds the first one's key."""
+    home = bound.target.rsplit("/", 1)[0]
+    mark = re.sub(r"[^a-z0-9-]", "-", api.mark.lower())[:60].strip("-")
+    reply = await api.send(
+        "POST",
+        f"/v2/{home}",
+        auth=as_authority(api, "access_token"),
+        params={"keyId": mark},
+        json={"displayName": api.mark, "restrictions": json.loads(bound.extra.get("restrictions", "{}"))},
+        host=HOST,
+    )
+    made = receipt("issue", Effect.ISSUE, bound, reply, api.now, done=[200], already=[409])
+    name = safe_id(f"{home}/{mark}", KEY_NAME)
+    for _ in range(READY_TRIES):
+        shown = await ask(api, f"{name}/keyString")
+        if value := text_at(shown, "keyString"):
+            return replace(made, target=name, issued=Issued(name, Secret(value), {"key_name": name}))
+    raise OutcomeUnknown("Google has not shown the new key yet.", next="revoker resume looks for it under our mark")
+
+
+async def siblings(bound: Bound, api: Reader) -> list[Sibling] | None:
+    """All keys of the target's project."""
+    try:
+        rows = await keys(api, bound.target.split("/")[1])
+    except ListUnread:
+        return None
+    return [Sibling(safe_id(r.pick("name"), KEY_NAME), text_at(r, "displayName") or "", time_at(r, "createTime")) for r in rows]
+
+
+async def bind_standard(cred: Credential, api: Reader) -> Bound | Unbound:
+    """As `bind`, for the keys that the API can make."""
+    if not cred.secret.reveal().startswith("AIza"):
+        return Unbound("refused", "a key that is bound to a service account is made with gcloud, not through this API")
+    return await bind(cred, api)
+
+
+def _action(id: str, run: Mutation, effect: Effect, right: str, undo: str, *, seen: Observer | None = None) -> Action:
+    binder, lister = (bind_standard, siblings) if effect is Effect.ISSUE else (bind, None)
+    needs = f"apikeys.keys.{right}, apikeys.keys.list and apikeys.keys.getKeyString"
+    return Action(id, effect, run, binder, needs, ADMIN_DOCS, authority="access_token", undo=undo, observe=seen, siblings=lister)
+
+
+PROVIDER = Provider(
+    id="google",
+    title="Google",
+    hosts=("generativelanguage.googleapis.com", HOST),
+    docs="https://cloud.google.com/docs/authentication/api-keys",
+    authority={
+        "access_token": "OAuth access token of a principal with roles/serviceusage.apiKeysAdmin",
+        "project": "the project ids or numbers to search, separated by commas",
+    },
+    kinds=(
+        Kind(
+            id="google_api_key",
+            title="Google API key",
+            pattern=r"AIza[0-9A-Za-z_-]{35}|AQ\.Ab8R[A-Za-z0-9_-]{46}",
+            verify=probe("/v1beta/models", ANSWERS, auth=by_key, params={"pageSize": "1"}, identity=whoami, code=reason),
+            docs=DOCS,
+            identity="at most the project number, which some refusals name; Maps, YouTube and Firebase are not asked",
+            propagation=Propagation(timedelta(minutes=10), source="commonly a few minutes; not documented, our margin"),
+            manual=Manual(
+                url="https://console.cloud.google.com/apis/credentials",
+                steps=(
+                    "Choose the project; keys of AI Studio are also at https://aistudio.google.com/api-keys.",
+                    "Make a new key with the same restrictions (AQ. keys: gcloud services api-keys create --service-account).",
+                    "Use Show key to find the leaked value, and delete that key. It can be restored for 30 days.",
+                ),
+                notify="the project's owner",
+            ),
+            offline=(example_value,),
+            actions=(
+                _action("suspend", suspend, Effect.SUSPEND, "update", "restore", seen=is_suspended),
+                _action("restore", restore, Effect.RESTORE, "update", "suspend", seen=opposite(is_suspended)),
+                _action("revoke", revoke, Effect.REVOKE, "delete", "undelete", seen=is_deleted),
+                _action("undelete", undelete, Effect.RESTORE, "undelete", "revoke", seen=opposite(is_deleted)),
+                _action("issue", issue, Effect.ISSUE, "create", "revoke"),
+            ),
+        ),
+    ),
+)
