@@ -1,0 +1,1 @@
+"""Plans, approvals and durable runs: all that may lead to a change at a provider."""

@@ -1,0 +1,144 @@
+"""Approvals: a named person's yes to one digest, as an SSH signature over a statement that anybody can read.
+
+The statement is built again from its fields whenever it is checked, so nothing but these fields is approved.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from revoker import audit
+from revoker.config import ApproverSettings, Settings
+from revoker.errors import ApprovalRefused, UsageError
+from revoker.runs import digests, sshsig
+from revoker.store import plans
+from revoker.store.plans import Approval
+
+if TYPE_CHECKING:
+    from revoker.store.database import Store
+
+LIFETIME = timedelta(hours=8)
+LONGEST = timedelta(hours=24)
+SKEW = timedelta(minutes=5)  # how far an approver's clock may be ahead of ours
+FIRST = "revoker approval, version 1"
+FIELDS = ("plan", "approver", "nonce", "signed", "expires")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an approver signs."""
+
+    plan: str
+    approver: str
+    nonce: str
+    signed_at: datetime
+    expires_at: datetime
+
+    def text(self) -> bytes:
+        """The canonical text; this, to the byte, is signed."""
+        values = (self.plan, self.approver, self.nonce, digests.instant(self.signed_at), digests.instant(self.expires_at))
+        return "".join([FIRST + "\n", *(f"{name}: {value}\n" for name, value in zip(FIELDS, values, strict=True))]).encode()
+
+
+def statement(digest: str, approver: str, now: datetime, lifetime: timedelta = LIFETIME) -> Statement:
+    """A fresh statement, single use by its nonce."""
+    start = now.replace(microsecond=0)
+    return Statement(digest, approver, secrets.token_hex(16), start, start + lifetime)
+
+
+def read_statement(text: bytes) -> Statement:
+    """The statement of a file that an approver signed with ssh-keygen. Raises ApprovalRefused when a byte is off."""
+    try:
+        values = [line.split(": ", 1)[1] for line in text.decode().splitlines()[1:]]
+        found = Statement(values[0], values[1], values[2], *map(digests.parse_instant, values[3:]))
+    except (ValueError, IndexError, TypeError):
+        found = None
+    if found is None or found.text() != text:
+        raise ApprovalRefused("This is no approval statement of revoker.", next="revoker approve PLAN --statement")
+    return found
+
+
+def sign_statement(said: Statement, key_file: Path, password: Callable[[], bytes] | None = None) -> str:
+    """Sign with an approver's private key file; the result is what `ssh-keygen -Y sign` makes."""
+    return sshsig.sign(sshsig.private_key(key_file, password), said.text())
+
+
+def approve(
+    store: Store,
+    settings: Settings,
+    digest: str,
+    approver: str,
+    *,
+    now: datetime,
+    key: Path | Ed25519PrivateKey | None = None,
+    password: Callable[[], bytes] | None = None,
+    said: Statement | None = None,
+    signature: str | None = None,
+) -> Approval:
+    """Record one approval of a plan: signed here with `key`, or brought as a statement and its signature.
+
+    Raises ApprovalRefused, and UsageError when neither was given.
+    """
+    full, document = plans.load_plan(store, digest)
+    if key is not None:
+        said = statement(full, approver, now)
+        signer = sshsig.private_key(key, password) if isinstance(key, Path) else key
+        signature = sshsig.sign(signer, said.text())
+    if said is None or signature is None:
+        raise UsageError("An approval needs a private key, or a statement and its signature.")
+    given = Approval(said.plan, said.approver, signature, said.nonce, said.signed_at, said.expires_at)
+    if said.approver != approver:
+        raise ApprovalRefused(f"The statement names {said.approver}, not {approver}.")
+    if any(other.nonce == said.nonce for other in plans.approvals(store, full)):
+        raise ApprovalRefused("This very approval was given before.")
+    check(given, full, document, settings, now)
+    audit.append(store, "approved", {"plan": full, "approver": approver, "nonce": said.nonce}, now)
+    plans.add_approval(store, given)
+    return given
+
+
+def check(given: Approval, digest: str, document: Mapping[str, Any], settings: Settings, now: datetime) -> ApproverSettings:
+    """Check one approval against the plan, the approvers and the clock; give the approver. Raises ApprovalRefused."""
+    who = next((person for person in settings.approvers if person.name == given.approver), None)
+    if who is None:
+        raise ApprovalRefused(f"{given.approver} is no approver.", next="[[approver]] in the configuration names them")
+    if given.plan_digest != digest:
+        raise ApprovalRefused("The approval is for another plan.")
+    if not timedelta() < given.expires_at - given.signed_at <= LONGEST:
+        raise ApprovalRefused("An approval lasts at most 24 hours.")
+    if given.signed_at > now + SKEW or given.signed_at + SKEW < digests.parse_instant(document["created_at"]):
+        raise ApprovalRefused("The approval was signed before the plan was made, or in the future.")
+    if now >= given.expires_at or now >= digests.parse_instant(document["expires_at"]):
+        raise ApprovalRefused("The approval or its plan is expired.", next="revoker plan, and approve the new one")
+    said = Statement(given.plan_digest, given.approver, given.nonce, given.signed_at, given.expires_at)
+    sshsig.verify(given.signature, said.text(), who.key)
+    return who
+
+
+def missing(
+    given: Sequence[Approval], digest: str, document: Mapping[str, Any], settings: Settings, now: datetime
+) -> tuple[int, tuple[str, ...]]:
+    """How many persons' approvals are still missing, and the names of those that count.
+
+    A person is a key: two names with one key are one person. Where two are needed, the requester is none of them.
+    """
+    wanted = int(document["approvals"])
+    people: dict[str, str] = {}
+    for approval in given:
+        try:
+            who = check(approval, digest, document, settings, now)
+        except ApprovalRefused:
+            continue
+        if wanted < 2 or who.name != document["requester"]:
+            people.setdefault(who.key.split()[1], who.name)
+    if wanted >= 2:
+        own = {person.key.split()[1] for person in settings.approvers if person.name == document["requester"]}
+        people = {key: name for key, name in people.items() if key not in own}
+    return max(0, wanted - len(people)), tuple(sorted(people.values()))

@@ -1,0 +1,27 @@
+"""Numbered places where a test may kill this process, as the power would.
+
+They do nothing unless REVOKER_TEST_FAULTS=1. Then REVOKER_CRASH_AT=N sends SIGKILL at the N-th point that is reached,
+and REVOKER_CRASH_LOG names a file that gets one line for each point.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from pathlib import Path
+
+_counter = itertools.count(1)
+
+
+def reach(name: str) -> None:
+    """Stand at one point: before an intent, a call, an outcome, or after it."""
+    if os.environ.get("REVOKER_TEST_FAULTS") != "1":
+        return
+    number = next(_counter)
+    log = os.environ.get("REVOKER_CRASH_LOG")
+    if log:
+        with Path(log).open("a") as lines:
+            lines.write(f"{number} {name}\n")
+    if os.environ.get("REVOKER_CRASH_AT") == str(number):
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,72 @@
+"""What a plan is pinned to: one canonical text and its SHA-256, the provider's definition, the policy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import revoker
+from revoker import catalog
+from revoker.config import Settings
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """One text for one meaning: sorted keys, no spaces, UTF-8."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical text, in hexadecimal."""
+    return hashlib.sha256(canonical(document)).hexdigest()
+
+
+@cache
+def definition(provider_id: str) -> str:
+    """The version of a provider's definition: its source file, and the sdk's that it is made of."""
+    provider = catalog.providers()[provider_id]
+    sources = [Path(revoker.__file__).parent / "sdk" / name for name in ("ready.py", "lists.py", "answers.py")]
+    homes = [module for module in list(sys.modules.values()) if getattr(module, "PROVIDER", None) is provider]
+    sources += [Path(home.__file__) for home in homes if home.__file__]
+    text = hashlib.sha256(f"{revoker.__version__}:{provider_id}".encode())
+    for source in sorted(sources):
+        text.update(source.read_bytes())
+    return text.hexdigest()[:32]
+
+
+def policy(settings: Settings) -> str:
+    """The version of what the operator decided: approvals, approvers, limits, ownership, destinations, endpoints."""
+    parts = {
+        "approvals": dict(settings.approvals),
+        "approvers": sorted([approver.name, approver.key] for approver in settings.approvers),
+        "limits": asdict(settings.limits),
+        "ownership": {name: _plain(value) for name, value in asdict(settings.ownership).items()},
+        "destinations": [_plain(asdict(place)) for place in settings.destinations],
+        "endpoints": _plain(dict(settings.endpoints)),
+        "canaries": sorted(settings.canaries),
+    }
+    return digest(parts)[:32]
+
+
+def instant(moment: datetime) -> str:
+    """A time in UTC to the second: 2026-11-24T21:00:00Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_instant(text: str) -> datetime:
+    """The time that instant() wrote. Raises ValueError."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(part) for part in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

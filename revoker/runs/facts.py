@@ -1,0 +1,106 @@
+"""What is known of one credential when its playbook is chosen: ownership, use, destination, targets that bind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from revoker import gate
+from revoker.config import DestinationSettings, Settings
+from revoker.errors import RevokerError
+from revoker.model import NOTHING, Bound, Credential, Effect, Unbound
+from revoker.sdk.shapes import Action, Binder, Kind, Provider, Reader
+
+if TYPE_CHECKING:
+    from revoker.store.credentials import CredentialRow
+
+ReaderFor = Callable[[Provider, Credential], Reader]
+LATELY = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """All that a choice rests on. `bindings` is by action id."""
+
+    row: CredentialRow
+    provider: Provider
+    kind: Kind
+    credential: Credential | None = None
+    owned: bool = True
+    used: bool = True
+    destination: DestinationSettings | None = None
+    bindings: Mapping[str, Bound | Unbound] = NOTHING
+
+    def bound_action(self, effect: Effect, named: str | None = None) -> tuple[Action, Bound] | None:
+        """The first action of an effect whose target is bound."""
+        for action in self.kind.actions:
+            target = self.bindings.get(action.id)
+            if action.effect is effect and named in (None, action.id) and isinstance(target, Bound):
+                return action, target
+        return None
+
+    def why_unbound(self, effect: Effect, named: str | None = None) -> str:
+        """Why no action of an effect can act, for the plan."""
+        for action in self.kind.actions:
+            target = self.bindings.get(action.id)
+            if action.effect is effect and named in (None, action.id) and isinstance(target, Unbound):
+                return f"{action.id}: {target.reason}" + (f" ({target.detail})" if target.detail else "")
+        return f"{self.kind.id} has no {effect} action"
+
+
+def used_lately(row: CredentialRow, now: datetime) -> bool:
+    """False only when the provider said when it was last used and that is long ago: unknown use counts as use."""
+    last = row.identity.last_used_at if row.identity else None
+    return last is None or now - last < LATELY
+
+
+def destination_for(kind: Kind, cred: Credential, row: CredentialRow, settings: Settings) -> DestinationSettings | None:
+    """The one configured place for the new secret; None when there is none, or when several fit."""
+    accounts = {row.identity.account if row.identity else None, kind.account(cred) if kind.account else None}
+    fits = [place for place in settings.destinations if place.kind == kind.id and place.account in (None, *accounts)]
+    exact = [place for place in fits if place.account is not None] or fits
+    return exact[0] if len(exact) == 1 else None
+
+
+async def bind_all(
+    kind: Kind, cred: Credential, reader: Reader, settings: Settings, *, provider: str, only: Iterable[str] = ()
+) -> dict[str, Bound | Unbound]:
+    """Bind the target of each action of a kind; a binder that several actions share is asked once."""
+    wanted = set(only)
+    asked: dict[Binder, Bound | Unbound] = {}
+    found: dict[str, Bound | Unbound] = {}
+    for action in kind.actions:
+        if wanted and action.id not in wanted:
+            continue
+        why_not = _not_offered(action, reader, settings)
+        if why_not is None and action.bind not in asked:
+            asked[action.bind] = _ours(await _bind(action, cred, reader), provider, settings)
+        found[action.id] = why_not or asked[action.bind]
+    return found
+
+
+def _not_offered(action: Action, reader: Reader, settings: Settings) -> Unbound | None:
+    if action.experimental and not settings.limits.experimental:
+        return Unbound("experimental", "it rests on a claim that we could not confirm; [limits] experimental allows it")
+    if action.replaces and action.choose is None:
+        return Unbound("replaces", "the provider would make the new value and end the old one in the same moment")
+    if action.by == "authority" and action.authority and reader.authority(action.authority) is None:
+        return Unbound("no_authority", f"configure `{action.authority}` for this provider")
+    return None
+
+
+async def _bind(action: Action, cred: Credential, reader: Reader) -> Bound | Unbound:
+    try:
+        return await action.bind(cred, reader)
+    except RevokerError as error:
+        return Unbound("refused", error.message)
+
+
+def _ours(target: Bound | Unbound, provider_id: str, settings: Settings) -> Bound | Unbound:
+    """The authority acts only in accounts that the operator declares as its own, where any are declared."""
+    owned = gate.owned_accounts(provider_id, settings)
+    if isinstance(target, Bound) and owned and target.account is not None and target.account not in owned:
+        return Unbound("foreign_account", f"the target is in {target.account}, which is not declared as ours")
+    return target

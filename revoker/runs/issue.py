@@ -1,0 +1,102 @@
+"""Create-and-store, as one step: made at the provider, written to Vault with check-and-set, read back.
+
+The order depends on who makes the value. A provider's value exists before it can be stored, so a new credential that
+cannot be stored is revoked again, or goes on the orphan list with its id. A value that we choose is stored first.
+A step is done at least once: before anything is made, what an interrupted try left behind is looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from revoker import secrets
+from revoker.errors import ActionFailed, NotBound, OutcomeUnknown, Parked, RevokerError
+from revoker.model import Bound, Issued, Unbound
+from revoker.runs import change, chosen, lost, vaulting
+from revoker.runs import work as w
+from revoker.runs.crashpoints import reach
+from revoker.runs.destination import Place, fingerprint_at, may_write, open_place
+from revoker.runs.work import Done, Turn
+from revoker.sdk.shapes import Action
+from revoker.store import orphans
+
+if TYPE_CHECKING:
+    from revoker.egress.http import Pool
+
+
+def issue(turn: Turn) -> Done:
+    """Make a new credential and store it, once."""
+    return w.with_pool(turn.work, lambda pool: _issue(turn, pool))
+
+
+async def _issue(turn: Turn, pool: Pool) -> Done:
+    action = w.planned_action(turn)
+    place = open_place(turn)
+    if action.choose is not None:
+        return await chosen.set_chosen(turn, pool, action, place)
+    past = turn.past()
+    if w.was_called(past):
+        made = next((row.data for row in reversed(past) if "made" in row.data), None)
+        if made is None:
+            return await lost.look_for(turn, pool, action)
+        if fingerprint_at(turn, place.before, place.fields) == made["fingerprint"]:
+            return vaulting.stored(turn, action, place, made, place.version)
+        await lost.retire(turn, pool, made["made"], None)
+        return _settled_lost(turn, made["made"])
+    return await _make(turn, pool, action, place)
+
+
+async def _make(turn: Turn, pool: Pool, action: Action, place: Place) -> Done:
+    may_write(place)
+    target = await bound_for_issue(turn, pool, action)
+    before = await lost.listed(action, target, pool.reader(turn.provider, credential=turn.credential))
+    turn.intend(action, target.target, siblings=None if before is None else [s.target for s in before], version=place.version)
+    receipt = await change.call(turn, pool, action, target)
+    if receipt.issued is None:
+        raise ActionFailed(f"{action.id} gave no new credential.", fingerprint=turn.run.fingerprint)
+    made = note_made(turn, receipt.issued)
+    try:
+        version = vaulting.write(turn, place, receipt.issued, made["fingerprint"])
+    except OutcomeUnknown:
+        orphan(turn, made["made"], "made, and perhaps stored: Vault's answer was lost")
+        raise
+    except RevokerError as error:
+        await lost.retire(turn, pool, made["made"], receipt.issued)
+        turn.settle({"result": "retired", "target": made["made"], "why": error.message})
+        raise Parked(
+            f"Vault did not take the new one: {error.message}",
+            fingerprint=turn.run.fingerprint,
+            safe="the new one was revoked again; the old one was not touched",
+            next=error.next or "revoker resume makes another one",
+        ) from None
+    return vaulting.stored(turn, action, place, made, version)
+
+
+async def bound_for_issue(turn: Turn, pool: Pool, action: Action) -> Bound:
+    """The place where the new one is made, bound again. Raises NotBound."""
+    target = await w.rebound(turn, action, pool.reader(turn.provider, credential=turn.credential))
+    if isinstance(target, Unbound):
+        raise NotBound(f"{action.id} has no proven target any more: {target.reason}.", safe="nothing was sent")
+    return target
+
+
+def note_made(turn: Turn, issued: Issued) -> Mapping[str, Any]:
+    """Write down that a new credential exists: its id and fingerprint, never its value."""
+    fingerprint = secrets.fingerprint(turn.work.store.keys, turn.kind.id, issued.secret)
+    made = {"made": issued.target, "fingerprint": fingerprint, "parts": dict(issued.parts)}
+    turn.write("observed", made)
+    reach(f"{turn.step['id']}: made")
+    return made
+
+
+def orphan(turn: Turn, target: str, why: str) -> None:
+    """Put a new credential on the orphan list, once."""
+    known = orphans.list_orphans(turn.work.store)
+    if not any(o.target == target and o.run_id == turn.run.id for o in known):
+        orphans.add_orphan(turn.work.store, turn.provider.id, target, turn.run.fingerprint, turn.run.id, turn.now, why)
+
+
+def _settled_lost(turn: Turn, target: str) -> Done:
+    turn.settle({"result": "retired", "target": target, "why": "its value was lost before it was stored"})
+    return Done("running", "an interrupted try was cleaned up", sleep=0)

@@ -1,0 +1,131 @@
+"""What an interrupted `issue` left behind: found by our mark or by what is new in the list, and revoked again.
+
+Its value is gone, so it is of no use to anybody; but only one that is provably ours may be touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from revoker import secrets
+from revoker.errors import OutcomeUnknown, Parked, RevokerError
+from revoker.model import Bound, Credential, Effect, Issued
+from revoker.runs import change
+from revoker.runs import work as w
+from revoker.runs.work import Done, Turn
+from revoker.sdk.shapes import Action, Reader, Sibling
+from revoker.store import orphans
+from revoker.store.runs import JournalRow
+
+if TYPE_CHECKING:
+    from revoker.egress.http import Pool
+
+SKEW = timedelta(minutes=2)  # how far the provider's clock may be from ours
+LONGEST_CALL = timedelta(minutes=3)
+
+
+async def listed(action: Action, target: Bound, reader: Reader) -> Sequence[Sibling] | None:
+    """All that stand where the new one is made; None when the provider cannot tell."""
+    return await action.siblings(target, reader) if action.siblings is not None else None
+
+
+async def look_for(turn: Turn, pool: Pool, action: Action) -> Done:
+    """A call went out and its answer was lost: find what it made, revoke that, and begin again."""
+    past = turn.past()
+    intent = next(row for row in past if "action" in row.data)
+    called = next(row for row in past if "call" in row.data)
+    age = turn.now - called.at
+    if age < turn.work.settle:
+        return Done("running", "an interrupted call settles", sleep=(turn.work.settle - age).total_seconds())
+    target = w.planned_bound(turn)
+    found = await listed(action, target, pool.reader(turn.provider, credential=turn.credential))
+    if found is None or intent.data.get("siblings") is None:
+        raise _cannot_tell(turn, ["unknown"], f"look for one named {turn.mark}")
+    known = set(intent.data["siblings"])
+    new = [one for one in found if one.target not in known]
+    if not new:
+        turn.settle({"result": "nothing made", "target": target.target})
+        return Done("running", "the interrupted call made nothing", sleep=0)
+    ours = [one for one in new if _is_ours(one, turn.mark, called)]
+    if len(ours) != 1 or (len(new) > 1 and turn.mark not in ours[0].name):
+        raise _cannot_tell(turn, [one.target for one in new], "which of them this run made cannot be proven")
+    await retire(turn, pool, ours[0].target, None)
+    turn.settle({"result": "retired", "target": ours[0].target, "why": "its value was lost before it was stored"})
+    return Done("running", "an interrupted try was cleaned up", sleep=0)
+
+
+async def retire(turn: Turn, pool: Pool, target: str, issued: Issued | None) -> None:
+    """Revoke a new credential again. Raises Parked, and puts it on the orphan list, when that cannot be done."""
+    try:
+        await _revoke(turn, pool, target, issued)
+    except RevokerError as error:
+        why = f"made by this run, not stored, and not revoked: {error.message}"
+        _list_once(turn, target, why)
+        raise Parked(
+            f"The new one ({target}) is neither stored nor revoked: {error.message}",
+            fingerprint=turn.run.fingerprint,
+            safe="the old one was not touched",
+            next="revoke it by hand (revoker orphans), or revoker resume tries again",
+        ) from None
+    turn.write("observed", {"retired": target})
+    for one in orphans.list_orphans(turn.work.store):
+        if one.run_id == turn.run.id and one.target == target:
+            orphans.resolve_orphan(turn.work.store, one.id, turn.now, "revoked")
+
+
+async def _revoke(turn: Turn, pool: Pool, target: str, issued: Issued | None) -> None:
+    action = next((a for a in turn.kind.actions if a.effect is Effect.REVOKE and _can(a, issued, turn, pool)), None)
+    if action is None:
+        raise Parked(f"{turn.kind.id} has no action that can revoke it")
+    holder = turn.credential
+    if issued is not None:
+        fingerprint = secrets.fingerprint(turn.work.store.keys, turn.kind.id, issued.secret)
+        holder = Credential(turn.kind.id, fingerprint, issued.secret, {**turn.credential.parts, **issued.parts}, {})
+    bound = replace(w.planned_bound(turn), credential=holder, target=target, how="made by this very run")
+    turn.audited("intent", {"action": action.id, "target": target, "why": "the new one could not be stored"})
+    turn.write("intent", {"retire": target, "with": action.id})
+    try:
+        await change.call(turn, pool, action, bound)
+    except OutcomeUnknown:
+        seen = await action.observe(bound, pool.reader(turn.provider, credential=holder)) if action.observe else None
+        if seen is not True:
+            raise
+
+
+def _can(action: Action, issued: Issued | None, turn: Turn, pool: Pool) -> bool:
+    """The leaked one must not be the acting one, and a value that was lost cannot act."""
+    allowed = turn.work.settings.limits.experimental or not action.experimental
+    if not allowed or (action.by == "self" and issued is None):
+        return False
+    reader = pool.reader(turn.provider, credential=turn.credential)
+    return action.by == "self" or not action.authority or reader.authority(action.authority) is not None
+
+
+def _is_ours(one: Sibling, mark: str, called: JournalRow) -> bool:
+    if mark in one.name:
+        return True
+    return one.created_at is not None and _within(one.created_at, called.at)
+
+
+def _within(made: datetime, called: datetime) -> bool:
+    return called - SKEW <= made <= called + LONGEST_CALL + SKEW
+
+
+def _cannot_tell(turn: Turn, targets: Sequence[str], what: str) -> Parked:
+    for target in targets:
+        _list_once(turn, target, f"perhaps made by this run: {what}")
+    return Parked(
+        f"The answer to a call that makes a new one was lost, and {what}.",
+        fingerprint=turn.run.fingerprint,
+        safe="nothing else was touched; the old one still works",
+        next="look at the orphan list, remove what this run made, then revoker resume",
+    )
+
+
+def _list_once(turn: Turn, target: str, why: str) -> None:
+    known = orphans.list_orphans(turn.work.store)
+    if not any(one.target == target and one.run_id == turn.run.id for one in known):
+        orphans.add_orphan(turn.work.store, turn.provider.id, target, turn.run.fingerprint, turn.run.id, turn.now, why)

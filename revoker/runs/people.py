@@ -1,0 +1,115 @@
+"""Steps without a change at the provider: a person acts, a wait, a message, old Vault versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from revoker import audit
+from revoker.errors import UsageError
+from revoker.runs import destination, prove
+from revoker.runs.work import DONE, Done, Turn
+from revoker.store import events
+from revoker.store import runs as run_rows
+from revoker.store.database import Store
+
+ASK_AGAIN = timedelta(hours=1)
+
+
+def guide(turn: Turn) -> Done:
+    """Tell a person what to do, and go on when the provider or Vault shows that it is done, or the person says so."""
+    past = turn.past()
+    said = next((row.data["confirmed_by"] for row in past if "confirmed_by" in row.data), None)
+    if said is None and not past:
+        _tell(turn, "guide", {"manual": turn.step.get("manual"), "why": turn.step.get("why", "")})
+        turn.write("intent", {"told": True})
+    if said is not None or _shown(turn):
+        turn.settle({"result": "done", "confirmed_by": said, "shown": said is None})
+        return DONE
+    turn.write("observed", {"until": (turn.now + ASK_AGAIN).isoformat()})
+    return Done("waiting", f"waits for a person: {_what(turn)}")
+
+
+def confirm(store: Store, run_id: str, step_id: str, *, who: str, fence: int, now: datetime) -> None:
+    """Record that a person says a guided step is done. Raises UsageError when the run does not wait for that step."""
+    run = run_rows.get_run(store, run_id)
+    if run.state != "waiting" or run.step != step_id:
+        raise UsageError(f"Run {run_id} does not wait for a person at {step_id}; it is {run.state} at {run.step}.")
+    audit.append(store, "confirmed", {"run": run_id, "step": step_id, "by": who}, now)
+    run_rows.append_journal(store, run_id, step_id, "observed", fence, {"confirmed_by": who}, now)
+
+
+def wait(turn: Turn) -> Done:
+    """Wait until the time that was written down when the wait began."""
+    past = turn.past()
+    if past:
+        until = datetime.fromisoformat(past[0].data["until"])
+    else:
+        until = turn.now + timedelta(seconds=turn.step["seconds"])
+        turn.write("intent", {"until": until.isoformat()})
+    left = (until - turn.now).total_seconds()
+    if left <= 0:
+        turn.settle({"result": "done"})
+        return DONE
+    if timedelta(seconds=left) <= turn.work.inline:
+        return Done("running", "waits", sleep=left)
+    return Done("waiting", f"waits until {until:%Y-%m-%d %H:%M} UTC")
+
+
+def notify(turn: Turn) -> Done:
+    """Put a message in the outbox; who hears it, and when, does not hold up the run."""
+    _tell(turn, "notify", {"to": turn.step["to"], "consumers": turn.step["consumers"], "whom": turn.step["whom"]})
+    turn.settle({"result": "done"})
+    return DONE
+
+
+def destroy_old_versions(turn: Turn) -> Done:
+    """Destroy the older versions of the path, where the leaked value still stands. The newest is never touched."""
+    place = destination.open_place(turn)
+    made = destination.outcome_of_issue(turn)
+    newest = destination.fingerprint_at(turn, place.before, place.fields)
+    if place.before is None or newest == turn.run.fingerprint or (made is not None and made["version"] > place.version):
+        return Done("waiting", f"{place.path} does not hold the new value")
+    old = list(range(1, made["version"] if made is not None else place.version))
+    versions = _standing(place.vault.metadata(place.path), old)
+    if versions:
+        turn.audited("intent", {"action": "destroy_old_versions", "target": place.path})
+        turn.write("intent", {"destroy": versions, "path": place.path})
+        place.vault.destroy(place.path, versions)
+    turn.settle({"result": "done", "target": place.path, "destroyed": versions})
+    return DONE
+
+
+def _standing(metadata: Mapping[str, Any] | None, wanted: Sequence[int]) -> list[int]:
+    """Those versions that exist and are not destroyed yet."""
+    versions = (metadata or {}).get("versions") or {}
+    return [number for number in wanted if str(number) in versions and not versions[str(number)].get("destroyed")]
+
+
+def _shown(turn: Turn) -> bool:
+    """True when the world itself shows that the person has acted."""
+    instead_of = turn.step.get("instead_of")
+    if instead_of == "issue":
+        place = destination.open_place(turn) if turn.step.get("destination") else None
+        found = destination.fingerprint_at(turn, place.before, place.fields) if place is not None else None
+        return found is not None and found != turn.run.fingerprint
+    if instead_of in ("revoke", "suspend") or _proof_follows(turn):
+        return prove.is_refused(turn)
+    return False
+
+
+def _proof_follows(turn: Turn) -> bool:
+    steps = turn.entry["steps"]
+    at = [step["id"] for step in steps].index(turn.step["id"])
+    return at + 1 < len(steps) and steps[at + 1]["do"] == "prove"
+
+
+def _what(turn: Turn) -> str:
+    manual = turn.step.get("manual") or {}
+    return f"{turn.step.get('instead_of') or turn.step['id']} by hand at {manual.get('url', 'the provider')}"
+
+
+def _tell(turn: Turn, kind: str, more: Mapping[str, Any]) -> None:
+    facts = {"fingerprint": turn.run.fingerprint, "kind": turn.kind.id, "incident": turn.entry["incident"], "run": turn.run.id}
+    events.emit(turn.work.store, kind, {**facts, "step": turn.step["id"], "note": turn.step["note"], **more}, turn.now)

@@ -1,0 +1,251 @@
+"""Plans: what would be done to which credential, why, by whom, and with how many approvals. Nothing is changed here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from revoker import catalog, gate
+from revoker.config import Settings
+from revoker.errors import UsageError
+from revoker.model import Credential, Status, Unbound, Verdict
+from revoker.playbook import Playbook, check_kinds, load_playbooks
+from revoker.runs import digests
+from revoker.runs.choose import Choice, choose, named
+from revoker.runs.facts import Facts, ReaderFor, bind_all, destination_for, used_lately
+from revoker.runs.planned import is_change, planned_steps
+from revoker.store import credentials as rows_of
+from revoker.store import incidents, plans
+
+if TYPE_CHECKING:
+    from revoker.store.credentials import CredentialRow, Selection
+    from revoker.store.database import Store
+
+SCHEMA = "revoker/plan/1"
+LIFETIME = timedelta(hours=24)
+AT_ONCE = 16  # credentials bound at the same time
+BY_ITSELF = (Status.LIVE, Status.CONTAINED)  # what a plan takes when nobody asked for more
+BY_NAME = (*BY_ITSELF, Status.NEW, Status.UNKNOWN, Status.DYING)  # with a playbook asked for by name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan document and its digest. The digest is what a person approves."""
+
+    digest: str
+    document: Mapping[str, Any]
+
+    @property
+    def approvals(self) -> int:
+        """How many distinct persons must say yes."""
+        return int(self.document["approvals"])
+
+    @property
+    def mutations(self) -> int:
+        """How many changes at providers it holds."""
+        return int(self.document["mutations"])
+
+    @property
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """One entry for each credential that gets a run."""
+        entries: Sequence[Mapping[str, Any]] = self.document["credentials"]
+        return entries
+
+    def to_json(self) -> str:
+        """The document with its digest, as JSON."""
+        return orjson.dumps({**self.document, "digest": self.digest}, option=orjson.OPT_INDENT_2).decode()
+
+
+def make_plan(
+    store: Store,
+    settings: Settings,
+    selection: Selection,
+    *,
+    playbook: str | None = None,
+    requester: str,
+    now: datetime,
+    reader: ReaderFor | None = None,
+    books: Mapping[str, Playbook] | None = None,
+) -> Plan:
+    """Plan and save. Opens the read-only egress by itself when no `reader` is given.
+
+    Raises UsageError when the plan would pass `limits.mutations_per_run` or a playbook's own limit: a bad report or a
+    bug stops here, before anybody is asked to approve.
+    """
+    return asyncio.run(
+        plan_async(store, settings, selection, playbook=playbook, requester=requester, now=now, reader=reader, books=books)
+    )
+
+
+async def plan_async(
+    store: Store,
+    settings: Settings,
+    selection: Selection,
+    *,
+    requester: str,
+    now: datetime,
+    playbook: str | None = None,
+    reader: ReaderFor | None = None,
+    books: Mapping[str, Playbook] | None = None,
+) -> Plan:
+    """make_plan() for a caller that is async itself."""
+    books = load_playbooks() if books is None else books
+    if playbook is not None:
+        check_kinds(named(books, playbook), catalog.kinds())
+    planner = _Planner(store, settings, now, books, playbook)
+    wanted, counted = _wanted(store, selection, BY_NAME if playbook else BY_ITSELF)
+    planner.counted.update(counted)
+    if wanted and reader is not None:
+        await planner.run(wanted, reader)
+    elif wanted:
+        from revoker.egress.http import open_pool
+
+        async with open_pool(settings, clock=lambda: now, concurrency=AT_ONCE) as pool:
+            await planner.run(wanted, lambda provider, cred: pool.reader(provider, credential=cred))
+    plan = _sealed(planner, settings, requester, now)
+    plans.save_plan(store, plan.digest, dict(plan.document), now)
+    return plan
+
+
+def _wanted(store: Store, selection: Selection, statuses: Sequence[Status]) -> tuple[list[CredentialRow], Counter[str]]:
+    """The rows to plan, and how many others there are by status: those cost nothing."""
+    counts = rows_of.counts(store, selection)
+    asked = set(selection.status)
+    chosen = [status.value for status in statuses if counts.get(status) and (not asked or status.value in asked)]
+    counted = Counter({f"status {s}": n for s, n in counts.items() if n and s not in chosen and (not asked or s in asked)})
+    rows = rows_of.select(store, replace(selection, status=tuple(chosen))) if chosen else []
+    return rows, counted
+
+
+class _Planner:
+    """The state of one planning: entries, counts, and the limits that stop it."""
+
+    def __init__(
+        self, store: Store, settings: Settings, now: datetime, books: Mapping[str, Playbook], forced: str | None
+    ) -> None:
+        self.store, self.settings, self.now, self.books, self.forced = store, settings, now, books, forced
+        self.entries: list[dict[str, Any]] = []
+        self.counted: Counter[str] = Counter()
+        self.taken: Counter[str] = Counter()
+        self.mutations = 0
+        self.attested: dict[str, bool] = {}
+
+    async def run(self, rows: Sequence[CredentialRow], reader: ReaderFor) -> None:
+        """Plan in small groups, so that a limit stops it early."""
+        for start in range(0, len(rows), AT_ONCE):
+            ready = [facts for row in rows[start : start + AT_ONCE] for facts in self._before_asking(row)]
+            for facts in await asyncio.gather(*(self._bound(facts, reader) for facts in ready)):
+                self._add(facts)
+
+    def _before_asking(self, row: CredentialRow) -> Iterator[Facts]:
+        """The facts that need no call; nothing for what must not be touched."""
+        kind = catalog.kinds().get(row.kind)
+        if kind is None or row.excluded:
+            self.counted["excluded" if kind else "unsupported kind"] += 1
+            return
+        provider = catalog.provider_of(kind.id)
+        for cred in rows_of.unseal_many(self.store, [row.fingerprint]):
+            claim = gate.Claim(self._is_attested(row.incident), tuple(rows_of.locations(self.store, row.fingerprint)))
+            verdict = gate.why_not(provider, kind, cred, self.settings, claim, self.now)
+            if verdict is None:
+                yield self._facts(row, cred)
+                return
+            self.counted[_reason(verdict)] += 1
+            return
+        self.counted["no value"] += 1
+
+    def _facts(self, row: CredentialRow, cred: Credential) -> Facts:
+        kind = catalog.kinds()[row.kind]
+        provider = catalog.provider_of(kind.id)
+        return Facts(
+            row=row,
+            provider=provider,
+            kind=kind,
+            credential=cred,
+            owned=not gate.is_foreign(provider.id, row.identity, self.settings),
+            used=used_lately(row, self.now),
+            destination=destination_for(kind, cred, row, self.settings),
+        )
+
+    async def _bound(self, facts: Facts, reader: ReaderFor) -> Facts:
+        if facts.credential is None or not facts.kind.actions:
+            return facts
+        if not facts.owned:
+            foreign = {action.id: Unbound("foreign", "it is not ours") for action in facts.kind.actions}
+            return replace(facts, bindings=foreign)
+        api = reader(facts.provider, facts.credential)
+        return replace(
+            facts, bindings=await bind_all(facts.kind, facts.credential, api, self.settings, provider=facts.provider.id)
+        )
+
+    def _is_attested(self, incident: str) -> bool:
+        if incident not in self.attested:
+            self.attested[incident] = incidents.is_attested(self.store, incident, self.now)
+        return self.attested[incident]
+
+    def _add(self, facts: Facts) -> None:
+        choice = choose(facts, self.books, self.forced)
+        steps, left_out = planned_steps(choice.playbook, facts, self.settings)
+        self.mutations += sum(1 for step in steps if is_change(step))
+        self.taken[choice.playbook.id] += 1
+        self._stop_at_limits(choice.playbook)
+        self.entries.append(_entry(facts, choice, steps, left_out))
+
+    def _stop_at_limits(self, book: Playbook) -> None:
+        most = self.settings.limits.mutations_per_run
+        if self.mutations > most:
+            raise UsageError(
+                f"The plan would make more than {most} changes.",
+                safe="nothing was changed, and no plan was saved",
+                next="select fewer (--incident, --provider, --kind, --fingerprint), or raise [limits] mutations_per_run",
+            )
+        if self.taken[book.id] > book.limit:
+            raise UsageError(
+                f"The plan would take more than {book.limit} credentials through the playbook {book.id}.",
+                safe="nothing was changed, and no plan was saved",
+                next="select fewer, or raise the playbook's limit",
+            )
+
+
+def _entry(facts: Facts, choice: Choice, steps: list[dict[str, Any]], left_out: list[str]) -> dict[str, Any]:
+    row = facts.row
+    return {
+        "fingerprint": row.fingerprint,
+        "kind": row.kind,
+        "provider": facts.provider.id,
+        "incident": row.incident,
+        "playbook": choice.playbook.id,
+        "playbook_digest": choice.playbook.digest,
+        "definition": digests.definition(facts.provider.id),
+        "reasons": list(choice.reasons),
+        "passed": dict(choice.passed),
+        "left_out": left_out,
+        "steps": steps,
+    }
+
+
+def _sealed(planner: _Planner, settings: Settings, requester: str, now: datetime) -> Plan:
+    entries = sorted(planner.entries, key=lambda entry: str(entry["fingerprint"]))
+    document = {
+        "schema": SCHEMA,
+        "requester": requester,
+        "created_at": digests.instant(now),
+        "expires_at": digests.instant(now + LIFETIME),
+        "incidents": sorted({entry["incident"] for entry in entries}),
+        "policy": digests.policy(settings),
+        "approvals": max((step.get("approvals", 0) for entry in entries for step in entry["steps"]), default=0),
+        "mutations": planner.mutations,
+        "counted": dict(sorted(planner.counted.items())),
+        "credentials": entries,
+    }
+    return Plan(digests.digest(document), document)
+
+
+def _reason(verdict: Verdict) -> str:
+    return f"{verdict.validity}: {verdict.reason}"

@@ -1,0 +1,132 @@
+"""One planned step as plain data: what acts on which target, why that target, and what a person must do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from revoker.config import Settings
+from revoker.model import Bound, Effect, Proof
+from revoker.playbook import Playbook, Step
+from revoker.runs.facts import Facts
+from revoker.sdk.shapes import Action, Kind
+
+PlannedStep = dict[str, Any]
+
+
+def planned_steps(book: Playbook, facts: Facts, settings: Settings) -> tuple[list[PlannedStep], list[str]]:
+    """The steps of a playbook for one credential, and why some were left out."""
+    steps: list[PlannedStep] = []
+    left_out: list[str] = []
+    for step in book.steps:
+        if step.effect is None:
+            steps.append(_built_in(step, facts, settings))
+            continue
+        found = _can_act(step, step.effect, facts)
+        if found is not None:
+            steps.append(_change(step, *found, facts, settings))
+        elif step.unless == "unbound":
+            left_out.append(f"{step.id}: {facts.why_unbound(step.effect, step.action)}")
+        else:
+            steps.append(_by_hand(step, step.effect, facts))
+    return steps, left_out
+
+
+def is_change(step: Mapping[str, Any]) -> bool:
+    """True for a step in which revoker itself changes something at a provider."""
+    return "action" in step
+
+
+def approvals_for(action: Action, kind: Kind, settings: Settings) -> int:
+    """How many distinct persons must say yes: by effect, and by `delete` for what takes more than the key with it."""
+    wanted = [settings.approvals.get(action.effect.value, 1)]
+    if action.replaces:
+        wanted.append(settings.approvals.get("revoke", 1))
+    if action.effect is Effect.REVOKE and action.undo is None and kind.irreversible_loss:
+        wanted.append(settings.approvals.get("delete", 0))
+    return max(wanted)
+
+
+def bound_document(target: Bound) -> dict[str, Any]:
+    """A target and its proof, as plain data."""
+    return {
+        "target": target.target,
+        "proof": target.proof.value,
+        "how": target.how,
+        "account": target.account,
+        "extra": dict(target.extra),
+    }
+
+
+def same_target(step: Mapping[str, Any], target: Bound) -> bool:
+    """True when a target that was bound just now is the planned one, by a proof of the same kind."""
+    planned = (step["target"], step["account"], Proof(step["proof"]))
+    return planned == (target.target, target.account, target.proof)
+
+
+def _can_act(step: Step, effect: Effect, facts: Facts) -> tuple[Action, Bound] | None:
+    if effect is Effect.ISSUE and facts.destination is None:
+        return None
+    return facts.bound_action(effect, step.action)
+
+
+def _change(step: Step, action: Action, target: Bound, facts: Facts, settings: Settings) -> PlannedStep:
+    effect = action.effect
+    planned: PlannedStep = {
+        **_named(step),
+        "effect": effect.value,
+        "action": action.id,
+        "who": "revoker",
+        "by": action.by,
+        "needs": action.needs,
+        **bound_document(target),
+        "undo": action.undo,
+        "replaces": action.replaces,
+        "approvals": approvals_for(action, facts.kind, settings),
+        "loses": facts.kind.irreversible_loss if effect is Effect.REVOKE else "",
+        "outlives": [_residual(what.what, what.lasts) for what in facts.kind.residual] if effect is Effect.REVOKE else [],
+    }
+    if effect is Effect.ISSUE and facts.destination is not None:
+        planned["destination"] = {"path": facts.destination.path, "fields": dict(facts.destination.fields)}
+    return planned
+
+
+def _by_hand(step: Step, effect: Effect, facts: Facts) -> PlannedStep:
+    instead = {"instead_of": effect.value, "why": facts.why_unbound(effect, step.action)}
+    if effect is Effect.ISSUE and facts.destination is None:
+        instead["why"] = "no place in Vault is configured for it"
+    if facts.destination is not None:
+        instead["destination"] = {"path": facts.destination.path, "fields": dict(facts.destination.fields)}  # type: ignore[assignment]
+    return {**_named(step), "do": "guide", "who": "a person", **instead, "of": "old", "manual": _manual(facts.kind)}
+
+
+def _built_in(step: Step, facts: Facts, settings: Settings) -> PlannedStep:
+    planned = _named(step)
+    if step.do == "guide":
+        planned |= {"who": "a person", "of": step.of, "manual": _manual(facts.kind)}
+    elif step.do == "verify":
+        planned |= {"expect": step.expect, "of": step.of}
+    elif step.do == "wait":
+        lasts = step.lasts if settings.limits.soak is None else settings.limits.soak
+        planned |= {"seconds": int(lasts / timedelta(seconds=1))}
+    elif step.do == "notify":
+        consumers = list(facts.destination.consumers) if facts.destination else []
+        planned |= {"to": step.to, "consumers": consumers, "whom": facts.kind.manual.notify}
+    if step.do == "destroy_old_versions" or step.of == "new":
+        place = facts.destination
+        planned["destination"] = {"path": place.path, "fields": dict(place.fields)} if place else None
+    return planned
+
+
+def _named(step: Step) -> PlannedStep:
+    return {"id": step.id, "do": step.do, "note": step.note}
+
+
+def _manual(kind: Kind) -> dict[str, Any]:
+    manual = kind.manual
+    return {"url": manual.url, "steps": list(manual.steps), "notify": manual.notify, "proves": manual.proves}
+
+
+def _residual(what: str, lasts: timedelta | None) -> str:
+    return f"{what}, at the most {lasts}" if lasts is not None else f"{what}, until it is ended by hand"

@@ -1,0 +1,133 @@
+"""One step of one run: which one is next, done under a lease on its credential, and what its ending means.
+
+Our own journal decides what is done; the durable engine only makes sure that somebody goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from revoker import catalog
+from revoker.errors import (
+    ActionFailed,
+    AuditError,
+    AuthorityError,
+    NotBound,
+    OutcomeUnknown,
+    Parked,
+    RevokerError,
+)
+from revoker.log import get_logger
+from revoker.runs import change, digests, issue, people, prove
+from revoker.runs.crashpoints import reach
+from revoker.runs.work import Done, Turn, Work
+from revoker.store import credentials as rows_of
+from revoker.store import plans, switches
+from revoker.store import runs as run_rows
+from revoker.store.database import Store
+from revoker.store.runs import JournalRow, RunRow
+
+LEASE = timedelta(minutes=10)  # longer than any one step may take
+BUSY = 5.0  # seconds until a credential that another run holds is tried again
+ENDED = ("done", "failed", "cancelled")
+
+log = get_logger(__name__)
+
+HANDLERS: Mapping[str, Callable[[Turn], Done]] = {
+    "issue": issue.issue,
+    "suspend": change.change,
+    "restore": change.change,
+    "revoke": change.change,
+    "end_sessions": change.change,
+    "verify": prove.look,
+    "prove": prove.prove,
+    "wait": people.wait,
+    "guide": people.guide,
+    "notify": people.notify,
+    "destroy_old_versions": people.destroy_old_versions,
+}
+
+
+def advance(work: Work, run_id: str) -> Done:
+    """Do the next step of a run. Gives the run's state, and the seconds to sleep while it goes on."""
+    run = run_rows.get_run(work.store, run_id)
+    if run.state in ENDED:
+        return Done(run.state, run.message)
+    if switches.is_stopped(work.store):
+        return _say(work, run, run.step, Done("parked", "The kill switch is on; revoker start, then revoker resume."))
+    entry = planned_entry(work.store, run)
+    step = next_step(entry, run_rows.journal(work.store, run_id))
+    if step is None:
+        return _say(work, run, run.step, Done("done", "all steps are done"))
+    fence = run_rows.claim(work.store, run.fingerprint, run_id, work.owner, work.clock(), LEASE)
+    if fence is None:
+        return Done("running", "another run works on this credential", sleep=BUSY)
+    try:
+        return _take(work, run, entry, step, fence)
+    finally:
+        run_rows.release(work.store, run.fingerprint, run_id, fence)
+
+
+def planned_entry(store: Store, run: RunRow) -> Mapping[str, Any]:
+    """The run's part of its plan. Raises RevokerError when the plan is not the approved one any more."""
+    digest, document = plans.load_plan(store, run.plan_digest)
+    if digests.digest(document) != run.plan_digest or digest != run.plan_digest:
+        raise RevokerError(f"The plan of run {run.id} was changed after its approval.", safe="nothing was sent")
+    return next(entry for entry in document["credentials"] if entry["fingerprint"] == run.fingerprint)
+
+
+def next_step(entry: Mapping[str, Any], journal: list[JournalRow]) -> Mapping[str, Any] | None:
+    """The first step without a good outcome; None when all have one."""
+    done = {row.step for row in journal if row.phase == "outcome" and row.data.get("result") == "done"}
+    return next((step for step in entry["steps"] if step["id"] not in done), None)
+
+
+def is_due(store: Store, run_id: str, now: datetime) -> bool:
+    """True when a waiting run has waited long enough, or was told that a person is done."""
+    rows = run_rows.journal(store, run_id)
+    if not rows:
+        return True
+    last = next((row for row in reversed(rows) if "until" in row.data or "confirmed_by" in row.data), rows[-1])
+    return "until" not in last.data or datetime.fromisoformat(last.data["until"]) <= now
+
+
+def _take(work: Work, run: RunRow, entry: Mapping[str, Any], step: Mapping[str, Any], fence: int) -> Done:
+    _say(work, run, step["id"], Done("running", ""))
+    reach(f"{step['id']}: begin")
+    try:
+        done = HANDLERS[step["do"]](_turn(work, run, entry, step, fence))
+    except (Parked, AuthorityError, AuditError, OutcomeUnknown) as error:
+        done = Done("parked", error.diagnostics())
+    except (ActionFailed, NotBound) as error:
+        done = Done("failed", error.diagnostics())
+    except RevokerError as error:
+        done = Done("parked", error.diagnostics())
+    log.info("step", run=run.id, step=step["id"], state=done.state)
+    if done.state == "done":
+        return Done("running", sleep=0)
+    return _say(work, run, step["id"], done)
+
+
+def _turn(work: Work, run: RunRow, entry: Mapping[str, Any], step: Mapping[str, Any], fence: int) -> Turn:
+    kind = catalog.kinds()[entry["kind"]]
+    provider = catalog.provider_of(kind.id)
+    if digests.definition(provider.id) != entry["definition"]:
+        raise NotBound(
+            f"The definition of {provider.title} has changed since the plan was approved.",
+            safe="nothing was sent",
+            next="revoker plan, and approve the new one",
+        )
+    return Turn(work, run, entry, step, fence, provider, kind, rows_of.unseal_credential(work.store, run.fingerprint))
+
+
+def _say(work: Work, run: RunRow, step: str, done: Done) -> Done:
+    """Keep the run's state, unless a person cancelled it meanwhile."""
+    if run_rows.get_run(work.store, run.id).state == "cancelled":
+        return Done("cancelled", "cancelled by a person")
+    run_rows.set_run(work.store, run.id, done.state, step, done.message, work.clock())
+    return done
+
+
+__all__ = ["HANDLERS", "Work", "advance", "is_due", "next_step", "planned_entry"]

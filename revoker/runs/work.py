@@ -1,0 +1,168 @@
+"""What one step of one run works with, and how it writes down what it is about to do and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from revoker import audit
+from revoker.config import Settings
+from revoker.errors import NotBound, Parked
+from revoker.model import Bound, Credential, Proof, Unbound
+from revoker.runs.crashpoints import reach
+from revoker.runs.facts import bind_all
+from revoker.runs.planned import same_target
+from revoker.sdk.shapes import Action, Kind, Provider, Reader
+from revoker.store import runs as run_rows
+from revoker.store import switches
+
+if TYPE_CHECKING:
+    from revoker.egress.http import Pool
+    from revoker.store.database import Store
+    from revoker.store.runs import JournalRow, RunRow
+
+T = TypeVar("T")
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """What all steps of a process share. `inline` is the longest sleep inside a run."""
+
+    store: Store
+    settings: Settings
+    clock: Callable[[], datetime]
+    owner: str
+    inline: timedelta = timedelta(minutes=15)
+    settle: timedelta = timedelta(seconds=10)  # how old a lost call must be before a list without it counts as proof
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a step ended: `done`, or a state of the run; `sleep` seconds, when the same step goes on after them."""
+
+    state: str
+    message: str = ""
+    sleep: float | None = None
+
+
+DONE = Done("done")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """One step of one run, with the fencing token that its intents carry."""
+
+    work: Work
+    run: RunRow
+    entry: Mapping[str, Any]
+    step: Mapping[str, Any]
+    fence: int
+    provider: Provider
+    kind: Kind
+    credential: Credential
+
+    @property
+    def now(self) -> datetime:
+        return self.work.clock()
+
+    @property
+    def mark(self) -> str:
+        """Our mark on what this run creates."""
+        return f"revoker-{self.run.id}"
+
+    def past(self) -> list[JournalRow]:
+        """The step's journal rows since it was last settled."""
+        rows = [row for row in run_rows.journal(self.work.store, self.run.id) if row.step == self.step["id"]]
+        settled = [at for at, row in enumerate(rows) if row.phase == "outcome"]
+        return rows[settled[-1] + 1 :] if settled else rows
+
+    def tries(self) -> int:
+        """How often this step has gone out to the provider."""
+        rows = run_rows.journal(self.work.store, self.run.id)
+        return sum(1 for row in rows if row.step == self.step["id"] and "call" in row.data)
+
+    def write(self, phase: str, data: Mapping[str, Any]) -> None:
+        """Make a journal row durable; an intent is refused when the fencing token is not ours any more."""
+        run_rows.append_journal(self.work.store, self.run.id, self.step["id"], phase, self.fence, dict(data), self.now)
+
+    def audited(self, event: str, data: Mapping[str, Any]) -> None:
+        """Make an audit record durable. Raises AuditError, and then nothing may change."""
+        facts = {"run": self.run.id, "plan": self.run.plan_digest, "fingerprint": self.run.fingerprint, "step": self.step["id"]}
+        audit.append(self.work.store, event, {**facts, **data}, self.now)
+
+    def intend(self, action: Action, target: str, **more: Any) -> None:
+        """Write down what is about to be done: the audit log first, then the journal."""
+        reach(f"{self.step['id']}: before intent")
+        self.audited("intent", {"action": action.id, "target": target})
+        reach(f"{self.step['id']}: audited")
+        self.write("intent", {"action": action.id, "target": target, **more})
+        reach(f"{self.step['id']}: after intent")
+
+    def settle(self, data: Mapping[str, Any]) -> None:
+        """Write down what came of it: the audit log, then the journal, and with that the matter is settled."""
+        reach(f"{self.step['id']}: before outcome")
+        self.audited("outcome", {name: data[name] for name in ("result", "target", "already", "version") if name in data})
+        self.write("outcome", data)
+        reach(f"{self.step['id']}: after outcome")
+
+    def allow(self) -> None:
+        """Called by egress right before each changing call. Raises Parked when it may not go out now."""
+        store, now, provider = self.work.store, self.now, self.provider.id
+        if switches.is_stopped(store):
+            raise Parked("The kill switch is on.", safe="nothing was sent", next="revoker start, then revoker resume")
+        most = self.work.settings.limits.per_provider_per_hour
+        if switches.mutations_since(store, provider, now - HOUR) >= most:
+            raise Parked(f"{provider} has had {most} changes within the hour.", safe="nothing was sent", next="revoker resume")
+        self.audited("call", {"provider": provider})
+        switches.count_mutation(store, provider, now)
+        self.write("intent", {"call": True})
+        reach(f"{self.step['id']}: before call")
+
+
+def was_called(past: Sequence[JournalRow]) -> bool:
+    """True when a change may have reached the provider and its outcome is not known."""
+    return any("call" in row.data for row in past)
+
+
+def planned_bound(turn: Turn) -> Bound:
+    """The target as it was planned, to look at it; never to change it."""
+    step = turn.step
+    return Bound(turn.credential, step["target"], Proof(step["proof"]), step["how"], step["account"], dict(step["extra"]))
+
+
+def planned_action(turn: Turn) -> Action:
+    """The action of the step. Raises NotBound when the provider does not offer it any more."""
+    for action in turn.kind.actions:
+        if action.id == turn.step["action"] and action.effect.value == turn.step["effect"]:
+            return action
+    raise NotBound(f"{turn.kind.id} has no action {turn.step['action']} any more.", next="revoker plan, and approve the new one")
+
+
+async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound:
+    """Bind again right before a change. Raises NotBound when another target than the approved one comes out."""
+    found = await bind_all(turn.kind, turn.credential, reader, turn.work.settings, provider=turn.provider.id, only=[action.id])
+    target = found[action.id]
+    if isinstance(target, Bound) and not same_target(turn.step, target):
+        raise NotBound(
+            f"{action.id} would hit another target now than the approved one.",
+            fingerprint=turn.run.fingerprint,
+            safe="nothing was sent",
+            next="revoker plan, and approve the new one",
+        )
+    return target
+
+
+def with_pool(work: Work, do: Callable[[Pool], Awaitable[T]]) -> T:
+    """Run one async piece of work with a small egress pool of its own."""
+
+    async def main() -> T:
+        from revoker.egress.http import open_pool
+
+        async with open_pool(work.settings, clock=work.clock, concurrency=4) as pool:
+            return await do(pool)
+
+    return asyncio.run(main())
