@@ -123,55 +123,63 @@ def openai_accounts(book: Book) -> list[Route]:
 
 def anthropic(book: Book) -> list[Route]:
     """`/v1/models`, and the Admin API's list and update of keys."""
+    return [("GET", "/v1/models", anthropic_models(book)), *anthropic_admin(book)]
 
-    def refused(status: int, kind: str, message: str) -> Answer:
-        return Answer(status, {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_lab"})
+
+def anthropic_refused(status: int, kind: str, message: str) -> Answer:
+    """Anthropic's error shape."""
+    return Answer(status, {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_lab"})
+
+
+def anthropic_models(book: Book) -> Handler:
+    """The check of a key; its organisation stands in a header."""
 
     def models(request: Request, _: re.Match[str]) -> Answer:
         key = book.find(request.headers.get("x-api-key", ""))
         if key is None or not book.works(key):
-            return replace(refused(401, "authentication_error", "invalid x-api-key"), key=key.id if key else "")
+            return replace(anthropic_refused(401, "authentication_error", "invalid x-api-key"), key=key.id if key else "")
         headers = {"anthropic-organization-id": key.account}
         if key.restricted:
-            return replace(refused(403, "permission_error", "Your API key may not list models."), headers=headers, key=key.id)
+            answer = anthropic_refused(403, "permission_error", "Your API key may not list models.")
+            return replace(answer, headers=headers, key=key.id)
         return Answer(200, {"data": [{"type": "model", "id": "model-1"}], "has_more": False}, headers, key.id, key.id)
 
-    def admin(request: Request) -> bool:
-        return authority(book, request.headers.get("x-api-key", "")) is not None
+    return models
+
+
+def anthropic_admin(book: Book) -> list[Route]:
+    """List, get and update keys. Values are shown by their first and last characters."""
+
+    def guard(handler: Handler) -> Handler:
+        def answer(request: Request, match: re.Match[str]) -> Answer:
+            if authority(book, request.headers.get("x-api-key", "")) is None:
+                return anthropic_refused(401, "authentication_error", "invalid x-api-key")
+            return replace(handler(request, match), caller="authority")
+
+        return answer
 
     def row(key: FakeKey) -> dict[str, Any]:
         status = {"live": "active", "disabled": "inactive", "deleted": "archived"}[key.state]
         shown = {"partial_key_hint": hint(key.secret, 16, 4), "status": status}
         return {"id": key.id, "type": "api_key", "name": key.name, "workspace_id": None, **shown}
 
-    def keys(request: Request, _: re.Match[str]) -> Answer:
-        if not admin(request):
-            return refused(401, "authentication_error", "invalid x-api-key")
-        rows = [row(key) for key in book.keys.values() if key.kind == "anthropic_api_key"]
-        return Answer(200, {"data": rows, "has_more": False, "last_id": rows[-1]["id"] if rows else None}, caller="authority")
+    def keys(_request: Request, _: re.Match[str]) -> Answer:
+        rows = [row(key) for key in list(book.keys.values()) if key.kind == "anthropic_api_key"]
+        return Answer(200, {"data": rows, "has_more": False, "last_id": rows[-1]["id"] if rows else None})
 
-    def one(request: Request, match: re.Match[str]) -> Answer:
+    def one(_request: Request, match: re.Match[str]) -> Answer:
         key = book.keys.get(match[1])
-        if key is None or not admin(request):
-            return refused(404, "not_found_error", "Not found")
-        return Answer(200, row(key), key=key.id, caller="authority")
+        return Answer(200, row(key), key=key.id) if key else anthropic_refused(404, "not_found_error", "Not found")
 
     def update(request: Request, match: re.Match[str]) -> Answer:
         wanted = {"active": "live", "inactive": "disabled", "archived": "deleted"}.get(str(request.json.get("status")))
-        if not admin(request) or wanted is None:
-            return refused(401, "authentication_error", "invalid x-api-key")
-        key = book.change(match[1], wanted)
+        key = book.change(match[1], wanted) if wanted else None
         if key is None:
-            return refused(404, "not_found_error", "Not found")
-        return Answer(200, row(key), key=key.id, caller="authority", change=True)
+            return anthropic_refused(404, "not_found_error", "Not found")
+        return Answer(200, row(key), key=key.id, change=True)
 
     base = "/v1/organizations/api_keys"
-    return [
-        ("GET", "/v1/models", models),
-        ("GET", base, keys),
-        ("GET", base + r"/(\w+)", one),
-        ("POST", base + r"/(\w+)", update),
-    ]
+    return [("GET", base, guard(keys)), ("GET", base + r"/(\w+)", guard(one)), ("POST", base + r"/(\w+)", guard(update))]
 
 
 def huggingface(book: Book) -> list[Route]:

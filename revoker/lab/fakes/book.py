@@ -58,14 +58,23 @@ class Book:
         with self.lock:
             return [key for key in self.keys.values() if key.state != "deleted"]
 
-    def change(self, id: str, state: str) -> FakeKey | None:
-        """Give a key another state; None when there is no such key, or it is deleted."""
+    def change(self, id: str, state: str, *, again: bool = False) -> FakeKey | None:
+        """Give a key another state; None when there is no such key, or it is deleted and may not live `again`."""
         with self.lock:
             key = self.keys.get(id)
-            if key is None or key.state == "deleted":
+            if key is None or (key.state == "deleted" and not again):
                 return None
             self.keys[id] = changed = replace(key, state=state, changed_at=monotonic())
             return changed
+
+    def note(self, id: str, **extra: str) -> FakeKey | None:
+        """Write something into a key's extra fields; None when there is no such key."""
+        with self.lock:
+            key = self.keys.get(id)
+            if key is None:
+                return None
+            self.keys[id] = noted = replace(key, extra={**key.extra, **extra})
+            return noted
 
     def works(self, key: FakeKey | None) -> bool:
         """Whether the provider accepts the key now: live, or stopped so shortly ago that it was not felt yet."""

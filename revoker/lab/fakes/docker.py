@@ -8,10 +8,12 @@ import re
 import secrets
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from revoker.lab.fakes.ai import authority
 from revoker.lab.fakes.book import Book, FakeKey
 from revoker.lab.fakes.http import Answer, Handler, Request, Route
+from revoker.lab.samples import make
 
 TOKENS = "/v2/access-tokens"
 Sessions = dict[str, FakeKey]
@@ -51,7 +53,7 @@ def by_password(book: Book, sessions: Sessions, handler: Handler) -> Handler:
     """The same handler for sessions that a password opened."""
 
     def answer(request: Request, match: re.Match[str]) -> Answer:
-        key = sessions.get(request.bearer)
+        key = sessions.get(request.bearer) or book.find(request.bearer)
         if key is None or authority(book, key.secret) is None:
             return Answer(403, {"message": "token issued from personal access token is not allowed"})
         return replace(handler(request, match), caller="authority")
@@ -84,6 +86,11 @@ def tokens(book: Book) -> list[Route]:
         state = "live" if request.json.get("is_active") else "disabled"
         return found(200, book.change(match[1], state), match[1], change=True)
 
+    def made(request: Request, _: re.Match[str]) -> Answer:
+        name = str(request.json.get("token_label", ""))
+        key = book.add(FakeKey(str(uuid4()), make("docker_hub_pat"), "docker_hub_pat", "acme", name))
+        return Answer(201, {**row(key), "token": key.secret}, key=key.id, change=True)
+
     def delete(_request: Request, match: re.Match[str]) -> Answer:
         done = book.change(match[1], "deleted")
         return Answer(204 if done else 404, None if done else {"message": "not found"}, {}, match[1], change=True)
@@ -91,6 +98,7 @@ def tokens(book: Book) -> list[Route]:
     return [
         ("GET", TOKENS, listed),
         ("GET", TOKENS + r"/([\w-]+)", one),
+        ("POST", TOKENS, made),
         ("PATCH", TOKENS + r"/([\w-]+)", switch),
         ("DELETE", TOKENS + r"/([\w-]+)", delete),
     ]
