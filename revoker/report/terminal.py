@@ -1,0 +1,105 @@
+"""Tables for people: framed and coloured on a terminal, plain columns in a pipe. Colour never says anything alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from revoker.report.text import clean
+
+STYLES = {
+    "live": "bold red",
+    "contained": "yellow",
+    "dying": "yellow",
+    "dead": "green",
+    "unknown": "magenta",
+    "new": "cyan",
+    "skipped": "dim",
+    "accepted": "blue",
+    "failed": "bold red",
+    "parked": "yellow",
+    "waiting": "yellow",
+    "running": "cyan",
+    "ready": "cyan",
+    "done": "green",
+    "cancelled": "dim",
+    "yes": "green",
+    "no": "bold red",
+    "ok": "green",
+}
+SIGNS = {
+    "live": "●",
+    "contained": "◐",
+    "dying": "◔",
+    "dead": "✓",
+    "unknown": "?",
+    "new": "·",
+    "skipped": "-",
+    "accepted": "=",
+    "failed": "✗",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of untrusted cells; `state` names the column whose words get a sign and a colour."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[object]]
+    title: str = ""
+    state: str = ""
+    right: tuple[str, ...] = ()  # columns of numbers
+    fold: tuple[str, ...] = field(default=())  # columns that may wrap; all others are kept whole
+    note: str = ""
+
+
+def write(table: Table, out: TextIO) -> None:
+    """Write a table to a stream in the way that fits it."""
+    if out.isatty():
+        _framed(table, out)
+    else:
+        out.write(plain(table))
+
+
+def plain(table: Table) -> str:
+    """Aligned columns, two spaces apart, no colour; the last column is not padded."""
+    rows = [[clean(value) or "-" for value in row] for row in table.rows]
+    head = [name.upper() for name in table.columns]
+    widths = [max([len(name), *(len(row[at]) for row in rows)]) for at, name in enumerate(head)]
+    lines = [table.title] if table.title else []
+    for row in (head, *rows):
+        cells = [
+            text.rjust(wide) if name in table.right else text.ljust(wide)
+            for text, wide, name in zip(row, widths, table.columns, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    lines += [clean(table.note)] if table.note else []
+    return "\n".join(lines) + "\n"
+
+
+def _framed(table: Table, out: TextIO) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Framed
+
+    made = Framed(title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", header_style="bold", pad_edge=False)
+    for name in table.columns:
+        justify: Any = "right" if name in table.right else "left"
+        made.add_column(name, justify=justify, overflow="fold", no_wrap=name not in table.fold and len(table.columns) > 2)
+    for row in table.rows:
+        made.add_row(*(_text(value, state=name == table.state) for value, name in zip(row, table.columns, strict=True)))
+    console = Console(file=out, markup=False, highlight=False, emoji=False)
+    console.print(made)
+    if table.note:
+        console.print(clean(table.note), style="dim")
+
+
+def _text(value: object, *, state: bool) -> Any:
+    """A cell as rich Text, so that nothing in it is read as markup or as a link."""
+    from rich.text import Text
+
+    word = clean(value)
+    if not state or word not in STYLES:
+        return Text(word or "-")
+    return Text(f"{SIGNS.get(word, ' ')} {word}", style=STYLES[word])
