@@ -27,7 +27,7 @@ def why_not(provider: Provider, kind: Kind, cred: Credential, settings: Settings
     """The verdict that stands instead of a call, or None when the provider may be asked."""
     missing = [part for part in kind.needs if not cred.parts.get(part)]
     missing += [part for part in kind.needs_secret if part not in cred.secret_parts]
-    if missing:
+    if missing or not cred.secret:  # half of a pair: an id without its secret
         return skip("incomplete")
     if is_own_canary(cred, settings):
         return skip("canary")
