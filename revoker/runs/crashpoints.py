@@ -1,7 +1,7 @@
 """Numbered places where a test may kill this process, as the power would.
 
-They do nothing unless REVOKER_TEST_FAULTS=1. Then REVOKER_CRASH_AT=N sends SIGKILL at the N-th point that is reached,
-and REVOKER_CRASH_LOG names a file that gets one line for each point.
+They do nothing unless REVOKER_TEST_FAULTS=1. Then REVOKER_CRASH_AT=N sends SIGKILL at the N-th point that is reached
+(or, given a point's name, at the first of that name), and REVOKER_CRASH_LOG names a file that gets one line for each point.
 """
 
 from __future__ import annotations
@@ -23,5 +23,5 @@ def reach(name: str) -> None:
     if log:
         with Path(log).open("a") as lines:
             lines.write(f"{number} {name}\n")
-    if os.environ.get("REVOKER_CRASH_AT") == str(number):
+    if os.environ.get("REVOKER_CRASH_AT") in (str(number), name):
         os.kill(os.getpid(), signal.SIGKILL)
