@@ -44,6 +44,20 @@ class Case:
         return all(_plain(getattr(identity, name, None)) == value for name, value in self.identity.items())
 
 
+@dataclass(frozen=True)
+class Change:
+    """One written-down answer to a change: what must be sent, and whether it counts as done, already, refused or unclear."""
+
+    kind: str
+    action: str
+    name: str
+    target: str
+    extra: dict[str, str]
+    calls: tuple[dict[str, Any], ...]
+    outcome: str
+    issued: str  # the value that must come back, for an action that makes one
+
+
 def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
@@ -72,6 +86,17 @@ def cases(path: Path) -> list[Case]:
     return found
 
 
+def changes(path: Path) -> list[Change]:
+    """The [[change]] entries of one replies file."""
+    found = []
+    for row in tomllib.loads(path.read_text(encoding="utf-8")).get("change", []):
+        calls = tuple(row["call"]) if "call" in row else (row,)
+        for kind in row["kinds"]:
+            rest = (row.get("extra", {}), calls, row["outcome"], row.get("issued", ""))
+            found.append(Change(kind, row["action"], row["name"], row.get("target", "id_1"), *rest))
+    return found
+
+
 def labelled_elsewhere() -> set[str]:
     """The kinds that the shared table of scanners' rule ids names."""
     text = resources.files("revoker").joinpath("detector_ids.csv").read_text(encoding="utf-8")
@@ -82,4 +107,5 @@ PROVIDERS: list[Provider] = load()
 KINDS: list[tuple[Provider, Kind]] = [(provider, kind) for provider in PROVIDERS for kind in provider.kinds]
 ACTIONS: list[tuple[Provider, Kind, Action]] = [(p, kind, action) for p, kind in KINDS for action in kind.actions]
 CASES: list[Case] = [case for path in sorted(REPLIES.glob("*.toml")) for case in cases(path)]
+CHANGES: list[Change] = [change for path in sorted(REPLIES.glob("*.toml")) for change in changes(path)]
 OWNERS: dict[str, tuple[Provider, Kind]] = {kind.id: (provider, kind) for provider, kind in KINDS}
