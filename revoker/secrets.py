@@ -167,25 +167,24 @@ def format_roots(roots: Mapping[int, bytes]) -> str:
 
 
 def write_root(path: Path, roots: Mapping[int, bytes], *, replace: bool = False) -> None:
-    """Write the key file, mode 0600, durable before return. Another process's file is never overwritten unless `replace`."""
-    target = path.with_name(path.name + f".{os.getpid()}.new") if replace else path
+    """Write the key file, mode 0600, whole and durable. Another process's file is never overwritten unless `replace`."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    except FileExistsError:
+        fresh.unlink(missing_ok=True)  # left by a crash of a process with this id
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as stream:
+            stream.write(format_roots(roots))
+            stream.flush()
+            os.fsync(stream.fileno())
         if replace:
-            raise StoreError(
-                f"The key file {target} is in the way.", next=f"remove {target} when no other revoker runs"
-            ) from None
-        return  # somebody else was first; its content counts
+            fresh.replace(path)
+        else:
+            with suppress(FileExistsError):  # somebody else was first; that key counts
+                path.hardlink_to(fresh)
+            fresh.unlink()
     except OSError as error:
         raise StoreError(f"The key file {path} cannot be made: {error.strerror}.") from None
-    with os.fdopen(handle, "w", encoding="ascii") as stream:
-        stream.write(format_roots(roots))
-        stream.flush()
-        os.fsync(stream.fileno())
-    if replace:
-        target.replace(path)
     _sync_folder(path.parent)
 
 

@@ -1,0 +1,227 @@
+"""Opens the database and gives transactions. All errors of the database leave here as StoreError, without values."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from revoker.config import Settings, base
+from revoker.config_read import is_reference
+from revoker.errors import StoreError
+from revoker.model import Secret
+from revoker.references import resolve
+from revoker.secrets import Keys, VaultTransit, fingerprint, load_keys
+from revoker.store import schema
+
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a committed intent survives a power cut
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",  # what is deleted is overwritten
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -65536",  # 64 MiB
+)
+T = TypeVar("T")
+BUSY = 30.0  # seconds to wait for another writer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Store:
+    """An open database with the keys for what is sealed in it."""
+
+    engine: Engine
+    keys: Keys
+    settings: Settings
+    id: str  # made once with the database; the audit log is bound to it
+
+
+def open_store(settings: Settings, *, create: bool = False, vault_transit: VaultTransit | None = None) -> Store:
+    """Open the store, bring an older schema up to date, and check that the key fits.
+
+    With `create`, a missing database and its key file are made. Raises StoreError or UnresolvedReference.
+    """
+    engine = _engine(settings, create=create)
+    with converted():
+        version = _version(engine)
+    if version is None and not create:
+        raise StoreError("There is no revoker store at this address.", next="`revoker ingest FILE` makes one; or set [store] url")
+    if version != schema.HEAD:
+        from revoker.store.migrate import upgrade
+
+        upgrade(engine)
+    store_id, mark = _identity(engine)
+    if mark is None:
+        _seal_identity(engine, store_id, load_keys(settings, create=create, vault_transit=vault_transit))
+        store_id, mark = _identity(engine)
+    keys = load_keys(settings, vault_transit=vault_transit)
+    if mark != _mark(keys, store_id):
+        engine.dispose()
+        raise StoreError(
+            "The root key does not belong to this store.",
+            safe="nothing was read or changed",
+            next="set [store] key to the key that this store was made with, or restore both from the same backup",
+        )
+    return Store(engine, keys, settings, store_id)
+
+
+@contextmanager
+def reading(store: Store) -> Iterator[Connection]:
+    """A transaction that reads."""
+    with converted(), store.engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(store: Store) -> Iterator[Connection]:
+    """A transaction that writes: committed when the block ends, rolled back when it raises."""
+    with converted(), store.engine.connect().execution_options(revoker_write=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def converted() -> Iterator[None]:
+    """Turn the database's errors into StoreError, without statements or values."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise StoreError(f"The store refused a row that does not fit: {_reason(error)}.", safe="nothing was stored") from None
+    except SQLAlchemyError as error:
+        raise StoreError(f"The store cannot be used: {_reason(error)}.", safe="nothing was stored by this step") from None
+
+
+def is_sqlite(connection: Connection) -> bool:
+    """True on SQLite; else it is PostgreSQL."""
+    return connection.dialect.name == "sqlite"
+
+
+def ignoring(connection: Connection, table: sa.Table) -> Any:
+    """An INSERT that leaves a row that is there already as it is."""
+    insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def chunks(items: Iterable[T], size: int = 900) -> Iterator[list[T]]:
+    """Lists of at the most `size` items; SQLite takes no more than some thousand values in a statement."""
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
+
+
+def serialize(connection: Connection, what: int) -> None:
+    """Let one transaction after the other through. SQLite has one writer anyway; PostgreSQL gets an advisory lock."""
+    if not is_sqlite(connection):
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:space, :what)"), {"space": 0x7265766F, "what": what})
+
+
+def check(store: Store) -> list[str]:
+    """What the database's own check finds wrong; empty when it is sound."""
+    with reading(store) as connection:
+        if not is_sqlite(connection):
+            return []
+        found = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
+    return [] if list(found) == ["ok"] else [str(line) for line in found]
+
+
+def _engine(settings: Settings, *, create: bool) -> Engine:
+    url = _url(settings)
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    _prepare_file(Path(str(url.database)), create=create)
+    engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY})
+    sa.event.listen(engine, "connect", _on_connect)
+    sa.event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _url(settings: Settings) -> URL:
+    text = settings.store.url
+    try:
+        url = sa.make_url(resolve(text, settings).reveal() if is_reference(text) else text)
+    except SQLAlchemyError:
+        raise StoreError("The store's address cannot be read.", next="set [store] url as docs/config.md shows") from None
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        raise StoreError("The store is a SQLite file or a PostgreSQL database.", next="set [store] url as docs/config.md shows")
+    return url.set(database=str(base(settings) / Path(url.database).expanduser()))
+
+
+def _prepare_file(path: Path, *, create: bool) -> None:
+    """Make the file before SQLite does, so that it is never readable by others; refuse one that is."""
+    if not path.exists() and not create:
+        raise StoreError(f"There is no store at {path}.", next="`revoker ingest FILE` makes one; or set [store] url")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
+        mode, folder = path.stat().st_mode, path.parent.stat().st_mode
+    except OSError as error:
+        raise StoreError(f"The store {path} cannot be made or opened: {error.strerror}.") from None
+    if os.name == "posix" and mode & 0o077:
+        raise StoreError(f"Others may read the store {path}.", next=f"chmod 600 {path}")
+    if os.name == "posix" and folder & stat.S_IWOTH and not folder & stat.S_ISVTX:
+        raise StoreError(f"Everybody may write to the folder {path.parent}.", next=f"chmod o-w {path.parent}")
+
+
+def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves: see _on_begin
+    for pragma in PRAGMAS:
+        connection.execute(pragma).close()
+
+
+def _on_begin(connection: Connection) -> None:
+    """Writers take the lock at once, so that none fails half way for having read before."""
+    write = connection.get_execution_options().get("revoker_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _version(engine: Engine) -> str | None:
+    """The schema's revision, or None for an empty database."""
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        return None if found is None else str(found)
+
+
+def _identity(engine: Engine) -> tuple[str, str | None]:
+    with converted(), engine.connect() as connection:
+        rows: dict[str, Any] = dict(connection.execute(sa.select(schema.meta.c.name, schema.meta.c.value)).all())
+    return rows.get("store_id", uuid.uuid4().hex), rows.get("key_check")
+
+
+def _seal_identity(engine: Engine, store_id: str, keys: Keys) -> None:
+    """Give a new database its id and the mark of its key. The first process wins."""
+    with converted(), engine.connect().execution_options(revoker_write=True) as connection, connection.begin():
+        serialize(connection, 1)
+        if connection.execute(sa.select(schema.meta.c.name)).first() is None:
+            rows = [{"name": "store_id", "value": store_id}, {"name": "key_check", "value": _mark(keys, store_id)}]
+            connection.execute(sa.insert(schema.meta), rows)
+
+
+def _mark(keys: Keys, store_id: str) -> str:
+    """What shows that a key belongs to this store, and nothing else."""
+    return fingerprint(keys, "revoker key check", Secret(store_id))
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """A reason that holds no value of a row."""
+    origin = getattr(error, "orig", None)
+    if isinstance(origin, sqlite3.Error):
+        return str(origin)[:200]
+    state = getattr(origin, "sqlstate", None)
+    diagnosis = getattr(getattr(origin, "diag", None), "message_primary", None)
+    return f"{type(origin or error).__name__} {state or ''} {diagnosis or ''}".strip()[:200]
