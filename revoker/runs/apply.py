@@ -5,20 +5,20 @@ Nothing is sent here. Each step binds its target once more right before its own 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from revoker import audit, catalog
 from revoker.config import Settings
-from revoker.errors import ApprovalRefused, Parked
+from revoker.errors import ApprovalRefused, Parked, UsageError
 from revoker.model import Status
 from revoker.playbook import load_playbooks
 from revoker.runs import digests
 from revoker.runs.approve import missing
 from revoker.store import credentials as rows_of
 from revoker.store import plans, switches
+from revoker.store import runs as run_rows
 from revoker.store.credentials import Selection
 
 if TYPE_CHECKING:
@@ -33,27 +33,22 @@ def apply(store: Store, settings: Settings, digest: str, now: datetime) -> list[
     Raises ApprovalRefused when anything differs from what was approved, when an approval is missing, expired or used,
     and Parked while the kill switch is on. A plan is applied once.
     """
-    full, document = plans.load_plan(store, digest)
+    plan = plans.load_plan(store, digest)
+    full, document = plan.digest, plan.document
     if switches.is_stopped(store):
         raise Parked("The kill switch is on.", safe="nothing was started", next="revoker start")
     _unchanged(full, document, settings, now)
     _still_planned(store, document)
-    _enough_approvals(store, settings, full, document, now)
-    wanted = [(run_id(full, entry["fingerprint"]), entry["fingerprint"], entry["playbook"]) for entry in document["credentials"]]
-    audit.append(store, "applied", {"plan": full, "runs": [run for run, _, _ in wanted]}, now)
-    _create(store, full, document, wanted, now)
-    return [run for run, _, _ in wanted]
-
-
-def run_id(digest: str, fingerprint: str) -> str:
-    """A run's id: the same for the same plan and credential, so that it cannot be made twice."""
-    return "r" + hashlib.sha256(f"{digest}:{fingerprint}".encode()).hexdigest()[:20]
+    people = _enough_approvals(store, settings, full, document, now)
+    audit.append(store, "applied", {"plan": full, "approved_by": list(people), "credentials": len(document["credentials"])}, now)
+    members = [(entry["fingerprint"], entry["playbook"]) for entry in document["credentials"]]
+    return [run.id for run in run_rows.create_runs(store, full, members, now, needed=int(document["approvals"]))]
 
 
 def status(store: Store, settings: Settings, digest: str, now: datetime) -> tuple[int, tuple[str, ...]]:
     """How many approvals a plan still misses, and who has given one."""
-    full, document = plans.load_plan(store, digest)
-    return missing(plans.approvals(store, full), full, document, settings, now)
+    plan = plans.load_plan(store, digest)
+    return missing(plans.approvals(store, plan.digest), plan.digest, plan.document, settings, now)
 
 
 def _unchanged(digest: str, document: Mapping[str, Any], settings: Settings, now: datetime) -> None:
@@ -86,10 +81,13 @@ def _still_planned(store: Store, document: Mapping[str, Any]) -> None:
     gone = set(wanted) - {row.fingerprint for row in rows}
     gone |= {row.fingerprint for row in rows if row.status in (Status.ACCEPTED, Status.SKIPPED)}
     if gone:
-        raise ApprovalRefused(f"{sorted(gone)[0]} must not be touched any more.", safe="nothing was started", next=AGAIN)
+        raise ApprovalRefused(f"{min(gone)} must not be touched any more.", safe="nothing was started", next=AGAIN)
 
 
-def _enough_approvals(store: Store, settings: Settings, digest: str, document: Mapping[str, Any], now: datetime) -> None:
+def _enough_approvals(
+    store: Store, settings: Settings, digest: str, document: Mapping[str, Any], now: datetime
+) -> tuple[str, ...]:
+    """The names of those who approved. Raises ApprovalRefused while one is missing."""
     left, given = missing(plans.approvals(store, digest), digest, document, settings, now)
     if left:
         by = f" (given by {', '.join(given)})" if given else ""
@@ -98,3 +96,13 @@ def _enough_approvals(store: Store, settings: Settings, digest: str, document: M
             safe="nothing was started",
             next=f"revoker approve {digest[:12]}",
         )
+    return given
+
+
+def cancel(store: Store, id: str, now: datetime) -> None:
+    """Stop a run before its next change. What was done stays done. Raises UsageError when it has ended already."""
+    run = run_rows.get_run(store, id)
+    if run.state in ("done", "failed", "cancelled"):
+        raise UsageError(f"Run {id} is {run.state} already.")
+    audit.append(store, "cancelled", {"run": id, "state": run.state, "step": run.step}, now)
+    run_rows.set_run(store, id, "cancelled", run.step, "cancelled by a person", now)

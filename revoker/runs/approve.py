@@ -86,7 +86,8 @@ def approve(
 
     Raises ApprovalRefused, and UsageError when neither was given.
     """
-    full, document = plans.load_plan(store, digest)
+    plan = plans.load_plan(store, digest)
+    full, document = plan.digest, plan.document
     if key is not None:
         said = statement(full, approver, now)
         signer = sshsig.private_key(key, password) if isinstance(key, Path) else key
@@ -96,8 +97,6 @@ def approve(
     given = Approval(said.plan, said.approver, signature, said.nonce, said.signed_at, said.expires_at)
     if said.approver != approver:
         raise ApprovalRefused(f"The statement names {said.approver}, not {approver}.")
-    if any(other.nonce == said.nonce for other in plans.approvals(store, full)):
-        raise ApprovalRefused("This very approval was given before.")
     check(given, full, document, settings, now)
     audit.append(store, "approved", {"plan": full, "approver": approver, "nonce": said.nonce}, now)
     plans.add_approval(store, given)
@@ -135,6 +134,8 @@ def missing(
         try:
             who = check(approval, digest, document, settings, now)
         except ApprovalRefused:
+            continue
+        if approval.consumed_at is not None:
             continue
         if wanted < 2 or who.name != document["requester"]:
             people.setdefault(who.key.split()[1], who.name)

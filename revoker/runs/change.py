@@ -117,7 +117,7 @@ async def _refused_already(turn: Turn, action: Action, target: Unbound, pool: Po
 
 
 def _record(turn: Turn, action: Action, data: dict[str, Any]) -> Done:
-    rows_of.record_change(turn.work.store, turn.run.fingerprint, action.effect, turn.now)
+    rows_of.record_change(turn.work.store, turn.run.fingerprint, action.effect, turn.now, residual=w.outlives(turn, action))
     reach(f"{turn.step['id']}: recorded")
     turn.settle({"result": "done", "action": action.id, "effect": action.effect.value, "target": turn.step["target"], **data})
     return DONE

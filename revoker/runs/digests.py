@@ -29,11 +29,13 @@ def digest(document: Mapping[str, Any]) -> str:
 
 @cache
 def definition(provider_id: str) -> str:
-    """The version of a provider's definition: its source file, and the sdk's that it is made of."""
+    """The version of a provider's definition: its source files, and those of the sdk that it is made of."""
     provider = catalog.providers()[provider_id]
     sources = [Path(revoker.__file__).parent / "sdk" / name for name in ("ready.py", "lists.py", "answers.py")]
     homes = [module for module in list(sys.modules.values()) if getattr(module, "PROVIDER", None) is provider]
-    sources += [Path(home.__file__) for home in homes if home.__file__]
+    for home in homes:
+        path = Path(str(home.__file__))
+        sources += path.parent.glob("*.py") if hasattr(home, "__path__") else [path]
     text = hashlib.sha256(f"{revoker.__version__}:{provider_id}".encode())
     for source in sorted(sources):
         text.update(source.read_bytes())

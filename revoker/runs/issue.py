@@ -19,7 +19,6 @@ from revoker.runs.crashpoints import reach
 from revoker.runs.destination import Place, fingerprint_at, may_write, open_place
 from revoker.runs.work import Done, Turn
 from revoker.sdk.shapes import Action
-from revoker.store import orphans
 
 if TYPE_CHECKING:
     from revoker.egress.http import Pool
@@ -59,7 +58,7 @@ async def _make(turn: Turn, pool: Pool, action: Action, place: Place) -> Done:
     try:
         version = vaulting.write(turn, place, receipt.issued, made["fingerprint"])
     except OutcomeUnknown:
-        orphan(turn, made["made"], "made, and perhaps stored: Vault's answer was lost")
+        lost.list_orphan(turn, made["made"], "made, and perhaps stored: Vault's answer was lost")
         raise
     except RevokerError as error:
         await lost.retire(turn, pool, made["made"], receipt.issued)
@@ -88,13 +87,6 @@ def note_made(turn: Turn, issued: Issued) -> Mapping[str, Any]:
     turn.write("observed", made)
     reach(f"{turn.step['id']}: made")
     return made
-
-
-def orphan(turn: Turn, target: str, why: str) -> None:
-    """Put a new credential on the orphan list, once."""
-    known = orphans.list_orphans(turn.work.store)
-    if not any(o.target == target and o.run_id == turn.run.id for o in known):
-        orphans.add_orphan(turn.work.store, turn.provider.id, target, turn.run.fingerprint, turn.run.id, turn.now, why)
 
 
 def _settled_lost(turn: Turn, target: str) -> Done:

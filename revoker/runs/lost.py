@@ -63,7 +63,7 @@ async def retire(turn: Turn, pool: Pool, target: str, issued: Issued | None) -> 
         await _revoke(turn, pool, target, issued)
     except RevokerError as error:
         why = f"made by this run, not stored, and not revoked: {error.message}"
-        _list_once(turn, target, why)
+        list_orphan(turn, target, why)
         raise Parked(
             f"The new one ({target}) is neither stored nor revoked: {error.message}",
             fingerprint=turn.run.fingerprint,
@@ -73,7 +73,7 @@ async def retire(turn: Turn, pool: Pool, target: str, issued: Issued | None) -> 
     turn.write("observed", {"retired": target})
     for one in orphans.list_orphans(turn.work.store):
         if one.run_id == turn.run.id and one.target == target:
-            orphans.resolve_orphan(turn.work.store, one.id, turn.now, "revoked")
+            orphans.resolve_orphan(turn.work.store, one.provider, one.target, turn.now, "revoked")
 
 
 async def _revoke(turn: Turn, pool: Pool, target: str, issued: Issued | None) -> None:
@@ -116,7 +116,7 @@ def _within(made: datetime, called: datetime) -> bool:
 
 def _cannot_tell(turn: Turn, targets: Sequence[str], what: str) -> Parked:
     for target in targets:
-        _list_once(turn, target, f"perhaps made by this run: {what}")
+        list_orphan(turn, target, f"perhaps made by this run: {what}")
     return Parked(
         f"The answer to a call that makes a new one was lost, and {what}.",
         fingerprint=turn.run.fingerprint,
@@ -125,7 +125,6 @@ def _cannot_tell(turn: Turn, targets: Sequence[str], what: str) -> Parked:
     )
 
 
-def _list_once(turn: Turn, target: str, why: str) -> None:
-    known = orphans.list_orphans(turn.work.store)
-    if not any(one.target == target and one.run_id == turn.run.id for one in known):
-        orphans.add_orphan(turn.work.store, turn.provider.id, target, turn.run.fingerprint, turn.run.id, turn.now, why)
+def list_orphan(turn: Turn, target: str, why: str) -> None:
+    """Put a new credential on the orphan list; the same one again changes nothing."""
+    orphans.add_orphan(turn.work.store, turn.provider.id, target, turn.run.fingerprint, turn.run.id, turn.now, why)

@@ -31,13 +31,13 @@ def guide(turn: Turn) -> Done:
     return Done("waiting", f"waits for a person: {_what(turn)}")
 
 
-def confirm(store: Store, run_id: str, step_id: str, *, who: str, fence: int, now: datetime) -> None:
+def confirm(store: Store, run_id: str, step_id: str, *, who: str, now: datetime) -> None:
     """Record that a person says a guided step is done. Raises UsageError when the run does not wait for that step."""
     run = run_rows.get_run(store, run_id)
     if run.state != "waiting" or run.step != step_id:
         raise UsageError(f"Run {run_id} does not wait for a person at {step_id}; it is {run.state} at {run.step}.")
     audit.append(store, "confirmed", {"run": run_id, "step": step_id, "by": who}, now)
-    run_rows.append_journal(store, run_id, step_id, "observed", fence, {"confirmed_by": who}, now)
+    run_rows.append_journal(store, run_id, step_id, "observed", None, {"confirmed_by": who}, now)
 
 
 def wait(turn: Turn) -> Done:

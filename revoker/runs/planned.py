@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from revoker.config import Settings
-from revoker.model import Bound, Effect, Proof
+from revoker.model import Bound, Effect
 from revoker.playbook import Playbook, Step
 from revoker.runs.facts import Facts
 from revoker.sdk.shapes import Action, Kind
@@ -60,9 +60,8 @@ def bound_document(target: Bound) -> dict[str, Any]:
 
 
 def same_target(step: Mapping[str, Any], target: Bound) -> bool:
-    """True when a target that was bound just now is the planned one, by a proof of the same kind."""
-    planned = (step["target"], step["account"], Proof(step["proof"]))
-    return planned == (target.target, target.account, target.proof)
+    """True when a target that was bound just now is the approved one. (A suspended key may be proven in another way.)"""
+    return (step["target"], step["account"]) == (target.target, target.account)
 
 
 def _can_act(step: Step, effect: Effect, facts: Facts) -> tuple[Action, Bound] | None:

@@ -29,7 +29,7 @@ from revoker.store import runs as run_rows
 from revoker.store.database import Store
 from revoker.store.runs import JournalRow, RunRow
 
-LEASE = timedelta(minutes=10)  # longer than any one step may take
+LEASE = timedelta(minutes=3)  # longer than a step takes; a worker that died holds a credential for so long
 BUSY = 5.0  # seconds until a credential that another run holds is tried again
 ENDED = ("done", "failed", "cancelled")
 
@@ -55,27 +55,36 @@ def advance(work: Work, run_id: str) -> Done:
     run = run_rows.get_run(work.store, run_id)
     if run.state in ENDED:
         return Done(run.state, run.message)
+    try:
+        return _advance(work, run)
+    except Exception as error:  # noqa: BLE001 - a bug of ours must park the run, and its text could hold a secret
+        log.error("step_crashed", run=run_id, step=run.step, error=type(error).__name__)  # noqa: TRY400 - as above
+        message = error.diagnostics() if isinstance(error, RevokerError) else f"Our bug: {type(error).__name__}."
+        return _say(work, run_rows.get_run(work.store, run_id), run.step, Done("parked", message))
+
+
+def _advance(work: Work, run: RunRow) -> Done:
     if switches.is_stopped(work.store):
         return _say(work, run, run.step, Done("parked", "The kill switch is on; revoker start, then revoker resume."))
     entry = planned_entry(work.store, run)
-    step = next_step(entry, run_rows.journal(work.store, run_id))
+    step = next_step(entry, run_rows.journal(work.store, run.id))
     if step is None:
         return _say(work, run, run.step, Done("done", "all steps are done"))
-    fence = run_rows.claim(work.store, run.fingerprint, run_id, work.owner, work.clock(), LEASE)
+    fence = run_rows.claim(work.store, run.fingerprint, run.id, work.owner, work.clock(), LEASE)
     if fence is None:
         return Done("running", "another run works on this credential", sleep=BUSY)
     try:
         return _take(work, run, entry, step, fence)
     finally:
-        run_rows.release(work.store, run.fingerprint, run_id, fence)
+        run_rows.release(work.store, run.fingerprint, fence)
 
 
 def planned_entry(store: Store, run: RunRow) -> Mapping[str, Any]:
     """The run's part of its plan. Raises RevokerError when the plan is not the approved one any more."""
-    digest, document = plans.load_plan(store, run.plan_digest)
-    if digests.digest(document) != run.plan_digest or digest != run.plan_digest:
+    plan = plans.load_plan(store, run.plan_digest)
+    if digests.digest(plan.document) != run.plan_digest or plan.digest != run.plan_digest:
         raise RevokerError(f"The plan of run {run.id} was changed after its approval.", safe="nothing was sent")
-    return next(entry for entry in document["credentials"] if entry["fingerprint"] == run.fingerprint)
+    return next(entry for entry in plan.document["credentials"] if entry["fingerprint"] == run.fingerprint)
 
 
 def next_step(entry: Mapping[str, Any], journal: list[JournalRow]) -> Mapping[str, Any] | None:

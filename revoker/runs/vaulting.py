@@ -10,7 +10,7 @@ from revoker.errors import OutcomeUnknown, Parked, RevokerError
 from revoker.model import Effect, Issued
 from revoker.runs.crashpoints import reach
 from revoker.runs.destination import Place, filled, fingerprint_at, mark
-from revoker.runs.work import DONE, Done, Turn
+from revoker.runs.work import DONE, Done, Turn, outlives
 from revoker.sdk.shapes import Action
 from revoker.store import credentials as rows_of
 from revoker.store import orphans
@@ -46,9 +46,9 @@ def stored(turn: Turn, action: Action, place: Place, made: Mapping[str, Any], ve
     """Settle the step: the new credential stands in Vault."""
     for one in orphans.list_orphans(turn.work.store):
         if one.run_id == turn.run.id and one.target == made["made"]:
-            orphans.resolve_orphan(turn.work.store, one.id, turn.now, f"stored at {place.path}")
+            orphans.resolve_orphan(turn.work.store, one.provider, one.target, turn.now, f"stored at {place.path}")
     effect = Effect.REVOKE if action.replaces else Effect.ISSUE
-    rows_of.record_change(turn.work.store, turn.run.fingerprint, effect, turn.now)
+    rows_of.record_change(turn.work.store, turn.run.fingerprint, effect, turn.now, residual=outlives(turn, action))
     reach(f"{turn.step['id']}: recorded")
     turn.settle(
         {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from revoker import audit
 from revoker.config import Settings
 from revoker.errors import NotBound, Parked
-from revoker.model import Bound, Credential, Proof, Unbound
+from revoker.model import Bound, Credential, Effect, Proof, Unbound
 from revoker.runs.crashpoints import reach
 from revoker.runs.facts import bind_all
 from revoker.runs.planned import same_target
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from revoker.store.runs import JournalRow, RunRow
 
 T = TypeVar("T")
-HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,10 +114,9 @@ class Turn:
         if switches.is_stopped(store):
             raise Parked("The kill switch is on.", safe="nothing was sent", next="revoker start, then revoker resume")
         most = self.work.settings.limits.per_provider_per_hour
-        if switches.mutations_since(store, provider, now - HOUR) >= most:
+        if not switches.count_mutation(store, provider, now, limit=most):
             raise Parked(f"{provider} has had {most} changes within the hour.", safe="nothing was sent", next="revoker resume")
         self.audited("call", {"provider": provider})
-        switches.count_mutation(store, provider, now)
         self.write("intent", {"call": True})
         reach(f"{self.step['id']}: before call")
 
@@ -154,6 +152,13 @@ async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound
             next="revoker plan, and approve the new one",
         )
     return target
+
+
+def outlives(turn: Turn, action: Action) -> timedelta | None:
+    """How long at the most sessions outlive the old credential, once this action took it away; None when none do."""
+    if action.effect is not Effect.REVOKE and not action.replaces:
+        return None
+    return max((rest.lasts for rest in turn.kind.residual if rest.lasts is not None), default=None)
 
 
 def with_pool(work: Work, do: Callable[[Pool], Awaitable[T]]) -> T:

@@ -2,6 +2,7 @@
 
 import copy
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -125,14 +126,14 @@ def test_two_steps_of_one_name_are_refused() -> None:
         parse("one", {"title": "t", "step": [{"do": "notify"}, {"do": "notify"}]})
 
 
-def test_a_file_that_is_no_toml_is_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.toml"
     path.write_text("title = ")
     with pytest.raises(ConfigError, match=r"broken\.toml"):
         load_playbook(path)
 
 
-def test_another_folder_replaces_a_shipped_one(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_another_folder_replaces_a_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "guided.toml").write_text('title = "ours"\n[[step]]\ndo = "guide"\n')
     assert load_playbooks([tmp_path])["guided"].title == "ours"
 

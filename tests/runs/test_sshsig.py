@@ -80,7 +80,7 @@ def test_an_encrypted_key_asks_for_its_password(tmp_path: Path) -> None:
     keygen("-q", "-t", "ed25519", "-N", word, "-f", path)
     with pytest.raises(ConfigError):
         sshsig.private_key(path)
-    key = sshsig.private_key(path, lambda: word.encode())
+    key = sshsig.private_key(path, word.encode)
     assert sshsig.public_line(key).split()[1] == path.with_suffix(".pub").read_text().split()[1]
 
 
@@ -102,7 +102,9 @@ def test_no_flipped_bit_passes() -> None:
         blob[at // 8] ^= 1 << at % 8
 
 
-@pytest.mark.parametrize("text", ["", "x", sshsig.BEGIN, f"{sshsig.BEGIN}\n!!\n{sshsig.END}", f"{sshsig.BEGIN}\nAAAA\n{sshsig.END}"])
+@pytest.mark.parametrize(
+    "text", ["", "x", sshsig.BEGIN, f"{sshsig.BEGIN}\n!!\n{sshsig.END}", f"{sshsig.BEGIN}\nAAAA\n{sshsig.END}"]
+)
 def test_garbage_is_refused(text: str) -> None:
     with pytest.raises(ApprovalRefused):
         sshsig.verify(text, MESSAGE, sshsig.public_line(Ed25519PrivateKey.generate()))
