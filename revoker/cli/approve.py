@@ -1,0 +1,58 @@
+"""`revoker approve`: a named person's yes to one plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from revoker.cli import ingesting, options, output, planning
+from revoker.cli.session import now, session_of
+from revoker.errors import ExitCode, UsageError
+
+
+def command(
+    ctx: typer.Context,
+    *,
+    plan: Annotated[str, typer.Argument(help="The plan's digest, or a unique beginning of it.", metavar="PLAN")],
+    by: options.By,
+    key: options.KeyFile = None,
+    statement: Annotated[bool, typer.Option("--statement", help="Print the statement to sign elsewhere, and end.")] = False,
+    signature: Annotated[
+        Path | None, typer.Option(help="FILE.sig of ssh-keygen; the signed statement lies beside it as FILE.", metavar="FILE")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> ExitCode:
+    """Approve one plan by name, with --key here, or signed elsewhere:
+
+    revoker approve PLAN --as alice --statement > yes, then
+    ssh-keygen -Y sign -n revoker-approval -f KEY yes, then
+    revoker approve PLAN --as alice --signature yes.sig
+
+    Exit code 12 while more approvals are needed, else 0.
+    """
+    from revoker.report.json_document import schema
+    from revoker.runs import approve
+    from revoker.runs.apply import status
+    from revoker.store import plans
+
+    session = session_of(ctx)
+    digest = plans.load_plan(session.store, plan).digest
+    if statement:
+        output.text(approve.statement(digest, by, now()).text().decode())
+        return ExitCode.WAITING
+    if key is not None:
+        approve.approve(session.store, session.settings, digest, by, now=now(), key=key, password=ingesting.password_for(key))
+    elif signature is not None:
+        said = approve.read_statement(signature.with_suffix("").read_bytes())
+        approve.approve(session.store, session.settings, digest, by, now=now(), said=said, signature=signature.read_text())
+    else:
+        raise UsageError("An approval needs --key FILE, or --signature FILE.", next="revoker approve --help")
+    missing, people = status(session.store, session.settings, digest, now())
+    if as_json:
+        output.document({"schema": schema("approve"), "plan": digest, "approved_by": list(people), "missing": missing})
+    else:
+        output.line(f"Plan {digest[: planning.SHORT]} is approved by {', '.join(people)}; {missing or 'no'} more needed.")
+        output.tell(f"Next: revoker apply {digest[: planning.SHORT]}" if not missing else "Another person must approve it too.")
+    return ExitCode.WAITING if missing else ExitCode.DONE

@@ -1,0 +1,26 @@
+"""`revoker cancel`: stop a run before its next change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from revoker.cli import output
+from revoker.cli.session import now, session_of
+from revoker.errors import ExitCode
+
+
+def command(
+    ctx: typer.Context,
+    *,
+    run: Annotated[list[str], typer.Argument(help="The runs to stop.", metavar="RUN...")],
+) -> ExitCode:
+    """Stop runs before their next change. What was done stays done, and stands in the journal."""
+    from revoker.runs.apply import cancel
+
+    session = session_of(ctx)
+    for run_id in run:
+        cancel(session.store, run_id, now())
+        output.line(f"run {run_id} is cancelled")
+    return ExitCode.DONE

@@ -1,0 +1,128 @@
+"""The checks of `revoker doctor`. Each one reads; none changes anything anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from revoker.cli.session import Session, now
+from revoker.errors import RevokerError
+
+if TYPE_CHECKING:
+    from revoker.config import Settings
+    from revoker.sdk import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One answer: True is good, False is not, None means that it cannot be told."""
+
+    name: str
+    ok: bool | None
+    detail: str = ""
+    next: str = ""
+
+
+def all_checks(session: Session, *, offline: bool) -> list[Check]:
+    """Every check in order; one that fails does not hide the next ones."""
+    found = [*_guarded("configuration", lambda: _configuration(session))]
+    if found[-1].ok is False:
+        return found
+    settings = session.settings
+    found += _guarded("store", lambda: _store(session))
+    found += _guarded("approvers", lambda: _approvers(settings))
+    found += _guarded("ownership", lambda: _ownership(settings))
+    if offline:
+        return found
+    if settings.vault is not None:
+        found += _guarded("vault", lambda: _vault(settings))
+    for provider in _with_authority(settings):
+        found += _guarded(f"authority {provider.id}", lambda provider=provider: _authority(settings, provider))  # type: ignore[misc]
+    return found
+
+
+def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> list[Check]:
+    """The answers of a check, or its error as an answer."""
+    found: list[Check] = []
+    try:
+        found.extend(check())
+    except RevokerError as error:
+        found.append(Check(name, False, error.message, error.next))
+    return found
+
+
+def _configuration(session: Session) -> Iterator[Check]:
+    path = session.settings.path
+    yield Check("configuration", True, str(path) if path else "no file: the defaults", "" if path else "revoker init writes one")
+
+
+def _store(session: Session) -> Iterator[Check]:
+    from revoker import audit
+    from revoker.store import orphans, switches
+
+    store = session.store
+    yield Check("store", True, f"{store.engine.dialect.name}, the key fits")
+    log = audit.check(store)
+    yield Check(
+        "audit log",
+        log.ok,
+        f"{log.count} records" if log.ok else "; ".join(log.problems),
+        "" if log.ok else "revoker audit verify",
+    )
+    stopped = switches.is_stopped(store)
+    yield Check("kill switch", not stopped, "on: nothing may change" if stopped else "off", "revoker start" if stopped else "")
+    left = orphans.list_orphans(store)
+    yield Check("orphans", not left, f"{len(left)} open", "revoker orphans" if left else "")
+
+
+def _approvers(settings: Settings) -> Iterator[Check]:
+    wanted = max(settings.approvals.values(), default=0)
+    people = len({one.key.split()[1] for one in settings.approvers})
+    detail = f"{people} configured, the policy asks for up to {wanted}"
+    yield Check("approvers", people >= wanted, detail, "" if people >= wanted else "add [[approver]] entries")
+
+
+def _ownership(settings: Settings) -> Iterator[Check]:
+    own = settings.ownership
+    if own.assume:
+        yield Check("ownership", None, "assumed for everything: for a lab only", "take `assume` out")
+        return
+    declared = any((own.aws_accounts, own.github_orgs, own.openai_orgs, own.accounts, own.hosts, own.sources))
+    yield Check("ownership", True, "declared" if declared else "by attestation at ingest only")
+
+
+def _vault(settings: Settings) -> Iterator[Check]:
+    from revoker.egress.vault import open_vault
+
+    vault = open_vault(settings)
+    who = vault.lookup_self()
+    yield Check("vault", True, f"logged in, policies {', '.join(who.policies) or 'none'}")
+    for path, has in vault.capabilities([place.path for place in settings.destinations]).items():
+        missing = sorted({"create", "update", "read"} - set(has)) if "root" not in has else []
+        yield Check(
+            f"vault {path}", not missing, f"may {', '.join(sorted(has))}", f"allow {', '.join(missing)}" if missing else ""
+        )
+
+
+def _with_authority(settings: Settings) -> list[Provider]:
+    from revoker import catalog
+
+    return [one for _, one in sorted(catalog.providers().items()) if one.id in settings.authority]
+
+
+def _authority(settings: Settings, provider: Provider) -> Iterator[Check]:
+    if provider.check_authority is None:
+        yield Check(f"authority {provider.id}", None, "this provider offers no way to look up rights")
+        return
+    for right, held in asyncio.run(_rights(settings, provider)).items():
+        yield Check(f"authority {provider.id}", held, right, "" if held else "grant it, or what needs it becomes a step by hand")
+
+
+async def _rights(settings: Settings, provider: Provider) -> dict[str, bool | None]:
+    from revoker.egress.http import open_pool
+
+    async with open_pool(settings, clock=now, concurrency=1) as pool:
+        ask = provider.check_authority
+        return dict(await ask(pool.reader(provider))) if ask else {}

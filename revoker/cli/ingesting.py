@@ -1,0 +1,111 @@
+"""What `ingest`, `attest` and `respond` share: an incident, its attestation, and the reading of reports."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from revoker.cli import output
+from revoker.cli.session import Session, now
+from revoker.errors import ApprovalRefused, UsageError
+
+if TYPE_CHECKING:
+    from revoker.ingest import IngestResult
+    from revoker.store.database import Store
+
+
+def name_of(by: str) -> str:
+    """The person's name: as given, else the login name."""
+    return by or getpass.getuser()
+
+
+def title_of(reports: Sequence[str]) -> str:
+    """A title for an incident that nobody named."""
+    names = ["standard input" if name == "-" else Path(name).name for name in reports]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def must_exist(reports: Sequence[str]) -> None:
+    """Raise UsageError for a report that is not there, before an incident is opened for it."""
+    for name in reports:
+        if name != "-" and not Path(name).is_file():
+            raise UsageError(f"There is no file {name!r}.", next="name the scanner's report, or - for standard input")
+
+
+def incident(store: Store, id: str | None, title: str) -> str:
+    """The id of the incident: the one named, which must exist, or a new one."""
+    from revoker.store import incidents
+
+    if id is None:
+        return incidents.open_incident(store, title, now()).id
+    if incidents.find(store, id) is None:
+        raise UsageError(f"There is no incident {id!r}.", next="revoker status shows the incidents' ids")
+    return id
+
+
+def attest(session: Session, incident: str, *, why: str, until: str, by: str, key: Path | None) -> None:
+    """Record that an incident's credentials are ours: who, why, until when; signed when the configuration wants it."""
+    from revoker import audit
+    from revoker.playbook import duration
+    from revoker.store import incidents
+
+    who, start = name_of(by), now()
+    end = start + duration(until)
+    signed_by = _signed(session, f"{incident}\n{who}\n{why}\n{end.isoformat()}\n".encode(), who, key) if key else None
+    if session.settings.ownership.attest == "signed" and signed_by is None:
+        raise UsageError(
+            "The configuration wants attestations to be signed.", next="add --as NAME --key FILE of a configured approver"
+        )
+    audit.append(
+        session.new_store,
+        "attested",
+        {"incident": incident, "who": who, "why": why, "until": end.isoformat(), "signed_by": signed_by},
+        start,
+    )
+    incidents.attest(session.new_store, incident, who, why, end, start, signed_by=signed_by)
+
+
+def read(session: Session, reports: Sequence[str], incident: str, format: str | None) -> IngestResult:
+    """Read the reports (`-` is standard input), with a count on a terminal."""
+    from revoker.ingest import ingest
+
+    streams = [("standard input", sys.stdin.buffer) if name == "-" else Path(name) for name in reports]
+    with output.progress("reading") as bar:
+        count = (lambda findings: bar(findings, 0)) if bar else None
+        return ingest(session.new_store, streams, incident=incident, format=format, now=now(), progress=count)
+
+
+def tell_problems(read: IngestResult) -> None:
+    """Say what was wrong with the reports."""
+    for note in read.notes:
+        output.tell(f"{'Not read in full' if read.incomplete else 'Note'}: {note}")
+
+
+def summary(read: IngestResult) -> dict[str, Any]:
+    """The numbers of an ingest, as they stand in JSON."""
+    return {
+        "findings": read.findings,
+        "credentials": read.credentials,
+        "new": read.new,
+        "skipped": [{"reason": reason, "count": count} for reason, count in sorted(read.skipped.items())],
+        "incomplete": read.incomplete,
+    }
+
+
+def _signed(session: Session, statement: bytes, who: str, key: Path) -> str:
+    """Sign a statement and check it against the configured key of that name. Raises ApprovalRefused."""
+    from revoker.runs import sshsig
+
+    person = next((one for one in session.settings.approvers if one.name == who), None)
+    if person is None:
+        raise ApprovalRefused(f"{who} is no approver.", next="[[approver]] in the configuration names them")
+    sshsig.verify(sshsig.sign(sshsig.private_key(key, password_for(key)), statement), statement, person.key)
+    return who
+
+
+def password_for(key: Path) -> Any:
+    """Asks for the pass phrase of a key file, on the terminal only."""
+    return lambda: getpass.getpass(f"Pass phrase of {key.name}: ").encode()

@@ -1,0 +1,50 @@
+"""Plans and approvals as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from revoker.cli import listing, output
+
+if TYPE_CHECKING:
+    from revoker.runs.plan import Plan
+
+SHORT = 12  # characters of a digest that a person types
+
+
+def show(plan: Plan) -> None:
+    """The plan as a table, with the reasons for each choice and what a revocation takes with it."""
+    if not plan.entries:
+        output.line("Nothing to do.")
+    else:
+        output.table(listing.plan(plan.document))
+        for entry in plan.entries:
+            _reasons(entry)
+    for reason, count in plan.document["counted"].items():
+        output.line(f"left alone: {count} ({reason.replace('_', ' ')})")
+    output.line(
+        f"Plan {plan.digest[:SHORT]}: {len(plan.entries)} credentials, {plan.mutations} changes, {plan.approvals} approvals needed."
+    )
+
+
+def say_next(plan: Plan) -> None:
+    """What to type next, on stderr."""
+    if not plan.entries:
+        return
+    if plan.approvals:
+        output.tell(f"Next: revoker approve {plan.digest[:SHORT]} --as NAME --key FILE")
+    output.tell(f"{'Then' if plan.approvals else 'Next'}: revoker apply {plan.digest[:SHORT]}")
+
+
+def _reasons(entry: Mapping[str, Any]) -> None:
+    output.line(f"{entry['fingerprint'][: listing.SHORT]}  {entry['playbook']}: {'; '.join(entry['reasons'])}")
+    for book, why in entry["passed"].items():
+        output.line(f"{'':{listing.SHORT}}  not {book}: {why}")
+    for left in entry["left_out"]:
+        output.line(f"{'':{listing.SHORT}}  left out: {left}")
+    for step in entry["steps"]:
+        if step.get("loses"):
+            output.line(f"{'':{listing.SHORT}}  {step['id']} cannot be undone: {step['loses']}")
+        for rest in step.get("outlives", ()):
+            output.line(f"{'':{listing.SHORT}}  outlives it: {rest}")

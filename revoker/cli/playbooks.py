@@ -1,0 +1,100 @@
+"""`revoker playbooks`: the shipped ones, and a check of your own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from revoker.cli import options, output
+from revoker.errors import ExitCode, UsageError
+
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, invoke_without_command=True, help="Show playbooks, and check your own."
+)
+
+
+@app.callback()
+def listing(ctx: typer.Context, as_json: options.AsJson = False) -> ExitCode:
+    """Show the playbooks that a plan chooses from, the preferred ones first."""
+    from revoker.playbook import load_playbooks
+    from revoker.report.json_document import schema
+    from revoker.report.terminal import Table
+
+    if ctx.invoked_subcommand is not None:
+        return ExitCode.DONE
+    books = sorted(load_playbooks().values(), key=lambda book: (book.prefer, book.id))
+    if as_json:
+        output.document({"schema": schema("playbooks"), "playbooks": [_document(book) for book in books]})
+    else:
+        rows = [
+            (book.id, book.title, ", ".join(book.kinds) or "any", len(book.steps), ", ".join(book.effects) or "-")
+            for book in books
+        ]
+        output.table(Table(("playbook", "title", "kinds", "steps", "effects"), rows, right=("steps",), fold=("title", "kinds")))
+    return ExitCode.DONE
+
+
+@app.command("show")
+def show(
+    playbook: Annotated[str, typer.Argument(help="A playbook's id, or a .toml file.", metavar="PLAYBOOK")],
+    as_json: options.AsJson = False,
+) -> ExitCode:
+    """Show one playbook's steps."""
+    from revoker.report.json_document import schema
+    from revoker.report.terminal import Table
+
+    doc = _document(_found(playbook))
+    if as_json:
+        output.document({"schema": schema("playbooks-show"), **doc})
+        return ExitCode.DONE
+    output.line(f"{doc['id']}: {doc['title']}")
+    rows = [(s["id"], s["do"], s["effect"] or "-", s["wait_s"] or "-", s["note"] or "-") for s in doc["steps"]]
+    output.table(Table(("step", "do", "effect", "seconds", "note"), rows, fold=("note",)))
+    return ExitCode.DONE
+
+
+@app.command("lint")
+def lint(files: Annotated[list[Path], typer.Argument(help="Playbook files.", metavar="FILE...")]) -> ExitCode:
+    """Check playbook files against the laws: known words and effects, the new before the old, every revoke proven."""
+    from revoker import catalog
+    from revoker.playbook import check_kinds, load_playbook
+
+    for file in files:
+        book = load_playbook(file)
+        check_kinds(book, catalog.kinds())
+        output.line(f"{file}: good ({len(book.steps)} steps)")
+    return ExitCode.DONE
+
+
+def _found(name: str) -> Any:
+    from revoker.playbook import load_playbook, load_playbooks
+
+    if name.endswith(".toml"):
+        return load_playbook(Path(name))
+    books = load_playbooks()
+    if name not in books:
+        raise UsageError(f"There is no playbook {name!r}.", next="revoker playbooks lists them")
+    return books[name]
+
+
+def _document(book: Any) -> dict[str, Any]:
+    steps = [
+        {
+            "id": s.id,
+            "do": s.do,
+            "effect": s.effect.value if s.effect else None,
+            "wait_s": int(s.lasts.total_seconds()) or None,
+            "note": s.note,
+        }
+        for s in book.steps
+    ]
+    return {
+        "id": book.id,
+        "title": book.title,
+        "kinds": list(book.kinds),
+        "effects": [str(e) for e in book.effects],
+        "limit": book.limit,
+        "steps": steps,
+    }

@@ -1,0 +1,56 @@
+"""`revoker verify`: ask the providers, read-only."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from revoker.cli import listing, options, outcome, output
+from revoker.cli.session import now, session_of
+from revoker.errors import ExitCode
+
+
+def command(
+    ctx: typer.Context,
+    *,
+    incident: options.Incidents = None,
+    provider: options.Providers = None,
+    kind: options.Kinds = None,
+    fingerprint: options.Fingerprints = None,
+    status: options.Statuses = None,
+    force: Annotated[bool, typer.Option("--force", help="Ask again even where the last answer is fresh.")] = False,
+    as_json: options.AsJson = False,
+) -> ExitCode:
+    """Ask each provider, read-only, whether the credentials still work.
+
+    Exit code 10 when one is live, 11 when one is undecided, else 0.
+    """
+    from revoker import verify
+    from revoker.report import json_document
+    from revoker.store import credentials
+
+    session = session_of(ctx)
+    rows = credentials.select(session.store, options.selection(incident, provider, kind, fingerprint, status))
+    with output.progress("verifying") as bar:
+        summary = verify.verify(session.store, rows, settings=session.settings, clock=now, force=force, progress=bar)
+    asked = {row.fingerprint for row in rows}
+    after = [
+        row
+        for row in credentials.select(session.store, options.selection(incident, provider, kind, fingerprint, None))
+        if row.fingerprint in asked
+    ]
+    numbers = listing.tally(after)
+    for name in summary.frozen:
+        output.tell(
+            f"{name}: most of what was live is refused at once. An outage is suspected, and nothing of it is declared dead."
+        )
+    if as_json:
+        made = json_document.listing("verify", after, listing.places(session.store, after))
+        output.document({**made, "asked": summary.asked, "fresh": summary.fresh, "frozen": list(summary.frozen)})
+        return outcome.of_counts(numbers)
+    shown = listing.urgent_first(after)[: listing.MOST]
+    if shown:
+        output.table(listing.credentials(shown, listing.places(session.store, shown), now(), len(after) - len(shown)))
+    output.line(f"{len(after)} credentials: {listing.counts(numbers)}. Asked {summary.asked}, fresh {summary.fresh}.")
+    return outcome.of_counts(numbers)
