@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from revoker.lab import samples
@@ -31,6 +31,23 @@ class Part:
     restricted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a rotated credential goes: its kind, path and fields."""
+
+    kind: str
+    path: str
+    fields: Mapping[str, str]
+    consumers: tuple[str, ...] = ()
+
+
+DESTINATIONS = (
+    Destination(
+        "aws_access_key", "secret/billing/aws", {"key_id": "AWS_ACCESS_KEY_ID", "secret": "AWS_SECRET_ACCESS_KEY"}, ("billing",)
+    ),
+    Destination("postgresql_uri", "secret/shop/database", {"secret": "DATABASE_URL"}, ("shop",)),
+    Destination("google_api_key", "secret/maps/google", {"secret": "GEMINI_API_KEY"}, ("maps",)),
+)
 SAAS = (
     Part("openai", "openai_project_key", "OPENAI_API_KEY", "web", PERSON, ".env"),
     Part("openai", "openai_project_key", "OPENAI_KEY_OLD", "old", NOBODY, ".env", state="deleted"),
@@ -72,13 +89,14 @@ def plant(lab: Lab) -> Cast:
     admin = make_key("responder", may="iam:*")
     own = {"DRILL_AWS_SECRET": admin.secret, "DRILL_BAO_TOKEN": lab.bao.token, "DRILL_PG_PASSWORD": lab.database.password}
     planted = [*in_cloud(), *in_database(lab.database), *in_vault(lab.bao), *in_saas(lab.fakes)]
+    store_old(lab.bao, planted)
     for provider, name in (
         ("openai", "DRILL_OPENAI_ADMIN"),
         ("anthropic", "DRILL_ANTHROPIC_ADMIN"),
         ("google", "DRILL_GOOGLE_TOKEN"),
     ):
         own[name] = authority(lab.fakes[provider], provider)
-    own["DRILL_DOCKER_PASSWORD"] = authority(lab.fakes["docker_hub"], "docker_hub")
+    own["DRILL_DOCKER_BEARER"] = authority(lab.fakes["docker_hub"], "docker_hub")
     return Cast(tuple(planted), admin, own)
 
 
@@ -90,12 +108,11 @@ def authority(fake: Fake, provider: str) -> str:
 
 
 def in_cloud() -> list[Planted]:
-    """AWS keys: one to rotate into Vault, one to contain, a dead one, somebody else's, and a canary."""
-    billing, ci = make_key("billing"), make_key("ci")
+    """AWS keys: one to rotate into Vault, a dead one, somebody else's, and a canary."""
+    billing = make_key("billing")
     old, partner = make_key("old", active=False), make_key("partner", account=FOREIGN_ACCOUNT)
     return [
         cloud_key("AWS key of billing", billing, "dead", PROGRAM, ".env"),
-        cloud_key("AWS key of ci", ci, "dead", PROGRAM, "ci/.env"),
         cloud_key("AWS key that is inactive", old, "dead", NOBODY, "old/.env", begin="dead"),
         cloud_key("AWS key of a partner's account", partner, "skipped", NOBODY, "partner/.env", begin="skipped"),
         cloud_key("AWS canary", canary(), "skipped", NOBODY, "backup/.env", begin="skipped"),
@@ -125,12 +142,19 @@ def in_database(server: PostgreSQL) -> list[Planted]:
 
 
 def in_vault(server: OpenBao) -> list[Planted]:
-    """A service token of OpenBao, and the old version of the secret that will be rotated."""
+    """A service token of OpenBao."""
     made = bao_call(server, "POST", "auth/token/create", {"policies": ["default"], "ttl": "1h", "display_name": "ci"})[1]["auth"]
     token, accessor = str(made["client_token"]), str(made["accessor"])
-    for path in ("billing/aws", "shop/database"):
-        bao_call(server, "POST", f"secret/data/{path}", {"data": {"note": "before the leak"}})
     return [Planted("OpenBao token of ci", "vault", "vault_token", "VAULT_TOKEN", token, accessor, "dead", PROGRAM)]
+
+
+def store_old(server: OpenBao, planted: Sequence[Planted]) -> None:
+    """What leaked stands in Vault too, as its consumers read it today."""
+    for one in planted:
+        for place in DESTINATIONS:
+            if place.kind == one.kind and one.by == PROGRAM:
+                data = {theirs: one.parts.get(ours, one.secret) for ours, theirs in place.fields.items()}
+                bao_call(server, "POST", place.path.replace("secret/", "secret/data/", 1), {"data": {**data, "note": "kept"}})
 
 
 def in_saas(fakes: Mapping[str, Fake]) -> list[Planted]:

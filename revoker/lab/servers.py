@@ -59,6 +59,7 @@ class PostgreSQL:
     port: int
     user: str
     password: str = field(repr=False)
+    log: Path  # every statement stands in it
     database: str = "postgres"
 
     @property
@@ -127,10 +128,16 @@ def postgresql() -> Iterator[PostgreSQL]:
         make = ["-D", str(data), "-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", f"--pwfile={secret}", "-N"]
         _check([str(binaries / "initdb"), *make], folder)
         secret.unlink()
-        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": port,
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "log_statement": "all",
+        }
         argv = [str(binaries / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in options.items())]
         with log.open("wb") as out, running(argv, quiet_environment(), out, **_as_nobody()) as process:
-            server = PostgreSQL("127.0.0.1", port, "postgres", password)
+            server = PostgreSQL("127.0.0.1", port, "postgres", password, log)
             wait_until(lambda: run_sql(server, "SELECT 1") == [(1,)], process, "PostgreSQL", log)
             yield server
 

@@ -71,11 +71,16 @@ def openai_admin(book: Book) -> list[Route]:
         return Answer(200, {"object": "organization.project", "id": match[1], "name": match[1]})
 
     def keys(_request: Request, match: re.Match[str]) -> Answer:
-        rows = [row(key) for key in book.listed() if key.extra.get("project") == match[1] and key.kind == "openai_project_key"]
+        rows = [row(key) for key in book.listed() if key.extra.get("project") == match[1] and key.kind != "authority"]
         return Answer(200, {"object": "list", "data": rows, "has_more": False})
 
     def row(key: FakeKey) -> dict[str, Any]:
-        owner = {"type": "user", "user": {"id": f"user-{key.account}", "name": key.account, "role": "member"}}
+        owner: dict[str, Any] = {"type": "user", "user": {"id": f"user-{key.account}", "name": key.account, "role": "member"}}
+        if "account" in key.extra:
+            owner = {
+                "type": "service_account",
+                "service_account": {"id": key.extra["account"], "name": key.name, "role": "member"},
+            }
         return {"id": key.id, "name": key.name, "redacted_value": hint(key.secret, 12, 4), "owner": owner}
 
     def delete(_request: Request, match: re.Match[str]) -> Answer:

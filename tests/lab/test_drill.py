@@ -1,0 +1,18 @@
+"""The drill runs from end to end and believes itself only on the servers' word."""
+
+from pathlib import Path
+
+import pytest
+
+from revoker.lab.drill import run_drill
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_drill_takes_the_whole_leak_to_proof_of_death(tmp_path: Path) -> None:
+    said: list[str] = []
+    result = run_drill(tmp_path / "out", said.append)
+    assert result.ok, "\n".join(f"{check.name}: {check.detail}" for check in result.checks if not check.ok)
+    assert result.d24 == 1.0
+    assert (result.out / "report.html").stat().st_size > 1000
+    assert any("SIGKILL" in line for line in said)
