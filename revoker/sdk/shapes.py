@@ -255,7 +255,7 @@ class Provider:
     hosts: tuple[str, ...]  # the only hosts that may be dialled, unless the operator's [endpoints] says otherwise
     docs: str
     kinds: tuple[Kind, ...]
-    reads: tuple[str, ...] = ()  # exact POST paths that only read; one that ends in /* stands for any path below it
+    reads: tuple[str, ...] = ()  # POST paths that only read; `*` stands for one part of a path, a last `/*` for any path below it
     authority: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # name -> what it is, for doctor and docs
     check_authority: Callable[[Reader], Awaitable[Mapping[str, bool | None]]] | None = None  # right -> held, read-only
 
@@ -267,10 +267,18 @@ def evidence(reply: Reply, now: datetime) -> Evidence:
 
 
 def may_query(provider: Provider, path: str) -> bool:
-    """True when a POST to this path is declared to read only."""
-    return any(
-        path == known or (known.endswith("/*") and path.startswith(known[:-1]) and ".." not in path) for known in provider.reads
-    )
+    """True when a POST to this path is declared to read only. A `*` stands for one part of a path, a last `/*` for any rest."""
+    return ".." not in path and any(_covers(known, path) for known in provider.reads)
+
+
+def _covers(known: str, path: str) -> bool:
+    if "*" not in known:
+        return known == path
+    start, rest = (known[:-2], True) if known.endswith("/*") else (known, False)
+    wanted, given = start.split("/"), path.split("/")
+    if len(given) <= len(wanted) if rest else len(given) != len(wanted):
+        return False
+    return all(want == part or (want == "*" and part != "") for want, part in zip(wanted, given, strict=False))
 
 
 def with_code(reply: Reply, read: Callable[[Reply], str | None]) -> Reply:

@@ -34,6 +34,7 @@ class Case:
     reason: str
     identity: dict[str, Any]
     settings: dict[str, str]
+    authority: dict[str, str]
 
     def replies(self) -> list[Reply]:
         """The answers, as egress would give them."""
@@ -81,7 +82,7 @@ def cases(path: Path) -> list[Case]:
         calls = tuple(row["call"]) if "call" in row else (row,)
         for kind in [reply["kind"]] if "kind" in reply else row["kinds"]:
             expect = row["expect"]
-            extra = (row.get("identity", {}), row.get("settings", {}))
+            extra = (row.get("identity", {}), row.get("settings", {}), row.get("authority", {}))
             found.append(Case(kind, row["name"], row["source"], row["date"], calls, expect["validity"], expect["reason"], *extra))
     return found
 

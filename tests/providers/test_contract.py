@@ -60,7 +60,7 @@ def verify(provider: Provider, kind: Kind, script: Any, **options: Any) -> tuple
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.kind}-{case.name}") for case in CASES])
 def test_a_written_down_answer_gives_its_verdict(case: Case) -> None:
     provider, kind = OWNERS[case.kind]
-    verdict, reader = verify(provider, kind, in_turn(case.replies()), settings=case.settings)
+    verdict, reader = verify(provider, kind, in_turn(case.replies()), settings=case.settings, authority=case.authority)
     assert (verdict.validity.value, verdict.reason) == (case.validity, case.reason)
     assert case.agrees(verdict.identity), verdict.identity
     for sent, call in zip(reader.sent, case.calls, strict=True):
@@ -95,7 +95,7 @@ def test_a_later_answer_that_says_nothing_never_kills(hostile: str) -> None:
     for case in (case for case in CASES if len(case.calls) > 1):
         provider, kind = OWNERS[case.kind]
         replies = [*case.replies()[:-1], *[reply_of(HOSTILE[hostile])] * kind.requests]
-        verdict, _ = verify(provider, kind, in_turn(replies), settings=case.settings)
+        verdict, _ = verify(provider, kind, in_turn(replies), settings=case.settings, authority=case.authority)
         assert verdict.validity is not Validity.DEAD, (case.kind, case.name)
 
 
@@ -109,7 +109,7 @@ def test_the_secret_is_in_no_part_of_a_verdict(case: Case) -> None:
         dataclasses.replace(reply, text=f"{reply.text} {value}", headers={**reply.headers, "x-echo": value})
         for reply in case.replies()
     ]
-    reader = FakeReader(provider, in_turn(echo), settings=case.settings)
+    reader = FakeReader(provider, in_turn(echo), settings=case.settings, authority=case.authority)
     verdict = run(kind.verify(cred, reader))
     assert value not in repr(verdict)
     assert value not in repr(cred)
