@@ -10,11 +10,9 @@ from revoker.sdk import (
     Action,
     Auth,
     Bound,
-    Credential,
     Effect,
     Identity,
     Kind,
-    ListUnread,
     Manual,
     Mutation,
     Observer,
@@ -24,17 +22,15 @@ from revoker.sdk import (
     Receipt,
     Reply,
     Secret,
-    Unbound,
     Writer,
     as_authority,
-    by_hint,
     dead,
     example_value,
     header,
     identity_from,
     last_id,
     live,
-    no_authority,
+    named_by_hint,
     pages,
     probe,
     receipt,
@@ -71,22 +67,18 @@ def whoami(reply: Reply) -> Identity:
     return Identity(reply.headers.get("anthropic-organization-id"), reply.headers.get("anthropic-workspace-id"))
 
 
-async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
-    """Name the listed key that begins and ends like this one; a hint is a label, never a proof."""
-    if api.authority("admin_key") is None:
-        return no_authority("admin_key")
+async def candidates(api: Reader) -> list[tuple[str, object]]:
+    """All API keys of the organisation with their hints: three characters after the prefix, and the last four."""
 
     async def ask(cursor: str | None) -> Reply:
         params = {"limit": "1000"} | ({"after_id": cursor} if cursor else {})
         return await api.get(KEYS, auth=as_authority(api, "admin_key", by_key), headers=VERSION, params=params)
 
-    try:
-        rows = [row async for row in pages(ask, "data", last_id)]
-    except ListUnread as unread:
-        return unread.unbound()
-    return by_hint(
-        cred, [(f"{row.get('id')} ({row.get('name')}, {row.get('status')})", row.get("partial_key_hint")) for row in rows]
-    )
+    rows = [row async for row in pages(ask, "data", last_id)]
+    return [(f"{row.get('id')} ({row.get('name')}, {row.get('status')})", row.get("partial_key_hint")) for row in rows]
+
+
+bind = named_by_hint("admin_key", candidates)
 
 
 def set_status(action: str, effect: Effect, status: str) -> Mutation:

@@ -200,7 +200,7 @@ async def is_deleted(bound: Bound, api: Reader) -> bool | None:
 
 
 async def issue(bound: Bound, api: Writer) -> Receipt:
-    """Make a key with the same restrictions. Our mark is its id, so a second try finds the first one's key."""
+    """Make a key with the same restrictions. Our mark is its id: a second try finds the first one's key, even a deleted one."""
     home = bound.target.rsplit("/", 1)[0]
     mark = re.sub(r"[^a-z0-9-]", "-", api.mark.lower())[:60].strip("-")
     reply = await api.send(
@@ -213,6 +213,9 @@ async def issue(bound: Bound, api: Writer) -> Receipt:
     )
     made = receipt("issue", Effect.ISSUE, bound, reply, api.now, done=[200], already=[409])
     name = safe_id(f"{home}/{mark}", KEY_NAME)
+    ours = replace(bound, target=name)
+    if made.already and await is_deleted(ours, api):
+        await undelete(ours, api)
     for _ in range(READY_TRIES):
         shown = await ask(api, f"{name}/keyString")
         if value := text_at(shown, "keyString"):

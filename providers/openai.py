@@ -33,11 +33,11 @@ from revoker.sdk import (
     absent,
     as_authority,
     bearer,
-    by_hint,
     dead,
     example_value,
     last_id,
     live,
+    named_by_hint,
     no_authority,
     pages,
     probe,
@@ -106,25 +106,15 @@ async def candidates(api: Reader) -> list[tuple[str, object]]:
     ]
 
 
-async def bind_key(cred: Credential, api: Reader) -> Bound | Unbound:
-    """Name the listed project key that begins and ends like this one."""
-    if api.authority("admin_key") is None:
-        return no_authority("admin_key")
-    try:
-        return by_hint(cred, await candidates(api))
-    except ListUnread as unread:
-        return unread.unbound()
+async def admin_candidates(api: Reader) -> list[tuple[str, object]]:
+    """All admin keys of the organisation, with their redacted forms."""
+    return [
+        (f"{text_at(row, 'id')} ({text_at(row, 'name')})", row.pick("redacted_value")) for row in await listed(api, ADMIN_KEYS)
+    ]
 
 
-async def bind_admin_key(cred: Credential, api: Reader) -> Bound | Unbound:
-    """Name the listed admin key that begins and ends like this one."""
-    if api.authority("admin_key") is None:
-        return no_authority("admin_key")
-    try:
-        rows = await listed(api, ADMIN_KEYS)
-    except ListUnread as unread:
-        return unread.unbound()
-    return by_hint(cred, [(f"{text_at(row, 'id')} ({text_at(row, 'name')})", row.pick("redacted_value")) for row in rows])
+bind_key = named_by_hint("admin_key", candidates)
+bind_admin_key = named_by_hint("admin_key", admin_candidates)
 
 
 async def bind_project(cred: Credential, api: Reader) -> Bound | Unbound:
@@ -194,28 +184,35 @@ async def issue_key(bound: Bound, api: Writer) -> Receipt:
     """Make a service account with its first key in the same project. The value is in this one answer only."""
     path = f"{PROJECTS}/{safe_id(bound.target)}/service_accounts"
     reply = await api.send("POST", path, auth=as_authority(api, "admin_key"), json={"name": api.mark})
-    return _issued(bound, reply, api, value="api_key.value", parts={"project": bound.target})
+    return _issued(bound, reply, api, at="api_key.", parts={"project": bound.target})
 
 
 async def issue_admin_key(bound: Bound, api: Writer) -> Receipt:
     """Make an admin key that lives a year, the longest the API gives."""
     body = {"name": api.mark, "expires_in_seconds": YEAR}
     reply = await api.send("POST", ADMIN_KEYS, auth=as_authority(api, "admin_key"), json=body)
-    return _issued(bound, reply, api, value="value", parts={})
+    return _issued(bound, reply, api, at="", parts={})
 
 
-def _issued(bound: Bound, reply: Reply, api: Writer, *, value: str, parts: dict[str, str]) -> Receipt:
-    """The receipt with the new value. An answer without a value is not clear: something may have been made."""
-    made = receipt(
-        "issue", Effect.ISSUE, bound, reply, api.now, done=[200, 201], told=lambda r: "done" if text_at(r, value) else ""
-    )
-    new = Issued(safe_id(reply.pick("id")), Secret(str(reply.pick(value))), parts)
+def _issued(bound: Bound, reply: Reply, api: Writer, *, at: str, parts: dict[str, str]) -> Receipt:
+    """The receipt with the new key. An answer without id and value is not clear: something may have been made."""
+
+    def told(answer: Reply) -> str:
+        return "done" if text_at(answer, f"{at}id") and text_at(answer, f"{at}value") else ""
+
+    made = receipt("issue", Effect.ISSUE, bound, reply, api.now, done=[200, 201], told=told)
+    new = Issued(safe_id(reply.pick(f"{at}id")), Secret(str(reply.pick(f"{at}value"))), parts)
     return replace(made, target=new.target, issued=new)
 
 
 async def service_accounts(bound: Bound, api: Reader) -> list[Sibling] | None:
-    """The project's service accounts, to find a new one whose answer was lost."""
-    return await _siblings(api, f"{PROJECTS}/{safe_id(bound.extra.get('project') or bound.target)}/service_accounts")
+    """The service accounts of the target's project."""
+    return await _siblings(api, f"{PROJECTS}/{safe_id(bound.extra.get('project'))}/service_accounts")
+
+
+async def project_keys(bound: Bound, api: Reader) -> list[Sibling] | None:
+    """The keys of the target's project; a service account's key goes by the account's name, where our mark stands."""
+    return await _siblings(api, f"{PROJECTS}/{safe_id(bound.extra.get('project'))}/api_keys", owner_project_access="any")
 
 
 async def admin_keys(bound: Bound, api: Reader) -> list[Sibling] | None:
@@ -223,17 +220,13 @@ async def admin_keys(bound: Bound, api: Reader) -> list[Sibling] | None:
     return await _siblings(api, ADMIN_KEYS)
 
 
-async def _siblings(api: Reader, path: str) -> list[Sibling] | None:
+async def _siblings(api: Reader, path: str, **params: str) -> list[Sibling] | None:
     try:
-        rows = await listed(api, path)
+        rows = await listed(api, path, **params)
     except ListUnread:
         return None
-    return [Sibling(safe_id(row.pick("id")), text_at(row, "name") or "", time_at(row, "created_at")) for row in rows]
-
-
-async def project_keys(bound: Bound, api: Reader) -> list[Sibling] | None:
-    """The keys of the target's project."""
-    return await _siblings(api, f"{PROJECTS}/{safe_id(bound.extra.get('project'))}/api_keys")
+    names = [f"{text_at(row, 'name') or ''} {text_at(row, 'owner.service_account.name') or ''}".strip() for row in rows]
+    return [Sibling(safe_id(r.pick("id")), name, time_at(r, "created_at")) for r, name in zip(rows, names, strict=True)]
 
 
 def _delete(id: str, run: Mutation, bind: Binder, docs: str, lister: Lister) -> Action:
@@ -247,7 +240,7 @@ def _issue(run: Mutation, bind: Binder, docs: str, undo: str, lister: Lister) ->
 ACTIONS = (
     _delete("revoke", revoke_key, bind_key, KEY_DOCS, project_keys),
     _delete("revoke_service_account", revoke_service_account, bind_key, ACCOUNT_DOCS, service_accounts),
-    _issue(issue_key, bind_project, ACCOUNT_DOCS, "revoke_service_account", service_accounts),
+    _issue(issue_key, bind_project, ACCOUNT_DOCS, "revoke", project_keys),
 )
 
 

@@ -16,7 +16,18 @@ from revoker.model import (
     Verdict,
 )
 from revoker.sdk.answers import Answer, dead, expired_offline, judge, live, skip, undeclared, unsure
-from revoker.sdk.lists import ListUnread, absent, as_authority, by_hint, hint_fits, last_id, no_authority, opposite, pages
+from revoker.sdk.lists import (
+    ListUnread,
+    absent,
+    as_authority,
+    by_hint,
+    hint_fits,
+    last_id,
+    named_by_hint,
+    no_authority,
+    opposite,
+    pages,
+)
 from revoker.sdk.offline import (
     base62,
     checksum,
@@ -125,6 +136,7 @@ __all__ = [
     "last_id",
     "live",
     "may_query",
+    "named_by_hint",
     "no_authority",
     "opposite",
     "pages",

@@ -9,7 +9,7 @@ from typing import Any
 from revoker.errors import ActionFailed
 from revoker.model import Bound, Credential, Secret, Unbound
 from revoker.sdk.ready import bearer
-from revoker.sdk.shapes import Auth, Lister, Observer, Reader, Reply
+from revoker.sdk.shapes import Auth, Binder, Lister, Observer, Reader, Reply
 
 MOST_PAGES = 200  # a list longer than this is not read to its end, and then nothing is bound
 GAP = re.compile(r"\.{2,}|…|\*{2,}")
@@ -71,6 +71,20 @@ def by_hint(cred: Credential, candidates: Iterable[tuple[str, object]]) -> Unbou
     if len(fitting) > 1:
         return Unbound("several_matches", "keys that begin and end like this one: " + ", ".join(sorted(fitting)[:20]))
     return Unbound("label_only", f"the only key that begins and ends like this one: {fitting[0]}; a person must confirm it")
+
+
+def named_by_hint(authority: str, look: Callable[[Reader], Awaitable[Iterable[tuple[str, object]]]]) -> Binder:
+    """A binder over a list of redacted forms: it finds whom a person should look at, and binds nothing."""
+
+    async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
+        if api.authority(authority) is None:
+            return no_authority(authority)
+        try:
+            return by_hint(cred, await look(api))
+        except ListUnread as unread:
+            return unread.unbound()
+
+    return bind
 
 
 def as_authority(api: Reader, name: str, auth: Callable[[Secret], Auth] = bearer) -> Auth:

@@ -295,3 +295,55 @@ def test_without_authority_there_is_no_target(kind: str, id: str) -> None:
     found = run(action_of(kind, id).bind(credential_of(known), FakeReader(provider, answers({}))))
     assert isinstance(found, Unbound)
     assert found.reason == "no_authority"
+
+
+# After a lost answer: what stands where the new one was to be made
+
+
+def test_a_lost_new_openai_key_is_found_by_our_mark_in_its_account() -> None:
+    provider, known = OWNERS["openai_project_key"]
+    owner = {"type": "service_account", "service_account": {"id": "svc_1", "name": "revoker-run-1"}}
+    rows = [
+        {"id": "key_1", "name": "web", "created_at": 1},
+        {"id": "key_2", "name": "Secret Key", "owner": owner, "created_at": 1764000000},
+    ]
+    script = answers({"/v1/organization/projects/proj_web/api_keys": {"data": rows, "has_more": False}})
+    reader = FakeReader(provider, script, authority={"admin_key": AUTHORITY})
+    to = Bound(credential_of(known), "proj_web", Proof.SELF_ENDPOINT, "for this test", extra={"project": "proj_web"})
+    lister = action_of("openai_project_key", "issue").siblings
+    assert lister is not None
+    found = run(lister(to, reader))
+    assert found is not None
+    assert [(one.target, "revoker-run-1" in one.name) for one in found] == [("key_1", False), ("key_2", True)]
+    assert found[1].created_at is not None
+
+
+def test_observers_tell_done_from_not_done() -> None:
+    provider, known = OWNERS["anthropic_api_key"]
+    to = Bound(credential_of(known), "apikey_1", Proof.SELF_ENDPOINT, "for this test")
+    seen = {}
+    for status in ("active", "inactive", "archived"):
+        reader = FakeReader(
+            provider,
+            answers({"/v1/organizations/api_keys/apikey_1": {"id": "apikey_1", "status": status}}),
+            authority={"admin_key": AUTHORITY},
+        )
+        looks = {id: action_of("anthropic_api_key", id).observe for id in ("suspend", "restore", "revoke")}
+        seen[status] = {id: run(look(to, reader)) for id, look in looks.items() if look}
+    assert seen == {
+        "active": {"suspend": False, "restore": True, "revoke": False},
+        "inactive": {"suspend": True, "restore": False, "revoke": False},
+        "archived": {"suspend": True, "restore": False, "revoke": True},
+    }
+
+
+@pytest.mark.parametrize(("body", "gone"), [({"deleteTime": "2026-11-24T12:00:00Z"}, True), ({}, False)])
+def test_a_deleted_google_key_is_seen_as_deleted(body: dict[str, str], gone: bool) -> None:
+    provider, known = OWNERS["google_api_key"]
+    name = "projects/42/locations/global/keys/key-1"
+    to = Bound(credential_of(known), name, Proof.UNIQUE_HASH, "for this test")
+    reader = FakeReader(provider, answers({f"/v2/{name}": {"name": name, **body}}), authority={"access_token": AUTHORITY})
+    for id, wanted in (("revoke", gone), ("undelete", not gone)):
+        look = action_of("google_api_key", id).observe
+        assert look is not None
+        assert run(look(to, reader)) is wanted
