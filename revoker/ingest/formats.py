@@ -83,6 +83,7 @@ def sniff(head: bytes, name: str = "") -> str:
         return "csv"
     if base.endswith(".csv"):
         raise _unreadable(name, "its header names no column secret, value or token")
+    lines = [line for line in lines if not line.startswith(b"[")]  # sections of an .ini file
     assigned = sum(1 for line in lines if ENV_LINE.match(line))
     return "env" if ".env" in base or assigned * 2 > len(lines) else "list"
 

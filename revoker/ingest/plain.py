@@ -10,13 +10,13 @@ from revoker.ingest.source import Source, text_lines
 from revoker.model import NOTHING, Finding, Location
 
 BETWEEN = re.compile(r"\s*[:,;|]\s*|\s+")
-COMMENT = re.compile(r"\s#.*$")
+COMMENT = re.compile(r"\s#.*$", re.DOTALL)
 
 
 def read(source: Source) -> Iterator[Finding]:
     """Findings of a plain list."""
     for number, line in text_lines(source):
-        value = COMMENT.sub("", line.strip()) if "#" in line else line.strip()
+        value = COMMENT.sub("", line).strip() if "#" in line else line.strip()
         if not value or value.startswith("#"):
             continue
         pair = BETWEEN.split(value, maxsplit=1) if len(value) < 1000 else [value]

@@ -6,24 +6,20 @@ fault is never lost.
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-import ijson  # type: ignore[import-untyped]  # it ships no types
 import orjson
 
-from revoker.ingest.problems import Problems
-from revoker.ingest.source import LONGEST_LINE, Source, decoded, lines
+from revoker.ingest.elements import elements
+from revoker.ingest.source import Source, decoded, lines
 
 Record = dict[str, Any]
 
 HOLDS_LIST = re.compile(rb'"findings"\s*:\s*\[')
 SPACED_COLON = re.compile(rb'"\s+:')
-DEEP = re.compile(rb"(?:[\[{]\s*){100}")
-DEEPEST = 200
 
 
 class Unfit(Exception):
@@ -32,26 +28,26 @@ class Unfit(Exception):
 
 def records(source: Source) -> Iterator[Record]:
     """The entries of a report, whichever way it holds them. What is no object is counted and left out."""
-    head = source.head.lstrip()
-    if head.startswith(b"["):
-        yield from _streamed(source, "item")
-    elif HOLDS_LIST.search(head):
-        yield from _streamed(source, "findings.item")
-    elif re.match(rb"\{\s*\n", head):
-        yield from _streamed(source, "")
-    else:
-        yield from _by_line(source)
-
-
-def _by_line(source: Source) -> Iterator[Record]:
-    for number, line in lines(source):
+    for number, entry in _entries(source):
         try:
-            record = parse(line, source, number)
+            record = parse(entry, source, number)
         except Unfit as unfit:
             source.problems.add(str(unfit), source.at(number))
             continue
         if record is not None:
             yield record
+
+
+def _entries(source: Source) -> Iterator[tuple[int, bytes]]:
+    """The entries as bytes with their number: of the line, or in the list."""
+    head = source.head.lstrip()
+    if head.startswith(b"["):
+        return enumerate(elements(source, "list"), 1)
+    if HOLDS_LIST.search(head):
+        return enumerate(elements(source, "document"), 1)
+    if re.match(rb"\{\s*\n", head):
+        return enumerate(elements(source, "stream"), 1)
+    return lines(source)
 
 
 def parse(line: bytes, source: Source, number: int) -> Record | None:
@@ -71,10 +67,12 @@ def _parse_leniently(line: bytes, source: Source, number: int) -> Record | None:
     """For what orjson refuses: NaN, lone surrogates, wrong bytes, and true nonsense."""
     if not line.strip(b" \t\r\n\0"):
         return None
+    before = source.problems.counts["not_utf8"]
     record = _parse_carefully(decoded(line, source, number))
     if not isinstance(record, dict):
         raise Unfit("bad_record")
-    source.problems.add("odd_json", source.at(number))
+    if source.problems.counts["not_utf8"] == before:
+        source.problems.add("odd_json", source.at(number))
     return record
 
 
@@ -105,74 +103,3 @@ def _keys(node: Any) -> int:
     if isinstance(node, list):
         return sum(_keys(value) for value in node if isinstance(value, dict | list))
     return 0
-
-
-def _streamed(source: Source, prefix: str) -> Iterator[Record]:
-    """Entries of one large document, or of documents one after the other (`prefix` empty)."""
-    meter = _Meter(source)
-    twins = _twin_counter()
-    entries = ijson.items(meter, prefix, use_float=True, multiple_values=not prefix, map_type=twins)
-    number, seen = 0, 0
-    while True:
-        number += 1
-        try:
-            entry = next(entries)
-        except StopIteration:
-            return
-        except Unfit as unfit:
-            source.problems.add(str(unfit), f"{source.name}, entry {number}")
-            return
-        except (ijson.IncompleteJSONError, ijson.JSONError, ValueError, RecursionError, OverflowError) as error:
-            source.problems.add(_fault(error), f"{source.name}, entry {number}")
-            return
-        meter.since = 0
-        seen, before = twins.seen, seen
-        if seen != before:
-            source.problems.add("duplicate_keys", f"{source.name}, entry {number}")
-        elif isinstance(entry, dict):
-            yield entry
-        else:
-            source.problems.add("bad_record", f"{source.name}, entry {number}")
-
-
-def _fault(error: Exception) -> str:
-    """Cut off, or wrong in itself. The parser's own text is not used: it quotes the report."""
-    return "cut_off" if isinstance(error, ijson.IncompleteJSONError) and "premature EOF" in str(error) else "malformed"
-
-
-def _twin_counter() -> type[Any]:
-    """A dict type that counts the keys that were set twice, for the document that is read with it."""
-
-    class Twins(dict[str, Any]):
-        seen = 0
-
-        def __setitem__(self, key: str, value: Any) -> None:
-            if key in self:
-                Twins.seen += 1
-            dict.__setitem__(self, key, value)
-
-    return Twins
-
-
-class _Meter:
-    """A stream for ijson that refuses an endless or bottomless entry, and repairs wrong UTF-8."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.since = 0  # bytes since the last entry
-        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.problems: Problems = source.problems
-
-    def read(self, size: int = -1) -> bytes:
-        if size == 0:
-            return b""
-        chunk = self.source.stream.read(min(size, LONGEST_LINE) if size > 0 else LONGEST_LINE)
-        self.since += len(chunk)
-        if self.since > LONGEST_LINE:
-            raise Unfit("too_large")
-        if DEEP.search(chunk):
-            raise Unfit("too_deep")
-        text = self.decoder.decode(chunk, final=not chunk)
-        if "\ufffd" in text and b"\xef\xbf\xbd" not in chunk:
-            self.problems.add("not_utf8", self.source.name)
-        return text.encode()

@@ -98,11 +98,15 @@ class _Recoded(io.RawIOBase):
 
 
 def _read_full(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes even from a pipe that gives them in pieces."""
-    pieces = []
-    while size > 0 and (piece := stream.read(size)):
-        pieces.append(piece)
-        size -= len(piece)
+    """Read `size` bytes even from a pipe that gives them in pieces. A fault after the first piece comes up again later."""
+    pieces: list[bytes] = []
+    try:
+        while size > 0 and (piece := stream.read(size)):
+            pieces.append(piece)
+            size -= len(piece)
+    except OSError:
+        if not pieces:
+            raise
     return b"".join(pieces)
 
 

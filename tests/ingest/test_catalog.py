@@ -1,0 +1,150 @@
+"""The catalogue: shape over label, weak patterns only with help, no slow pattern."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import metadata
+from typing import Any
+
+import pytest
+
+from revoker import catalog
+from revoker.errors import ConfigError, UsageError
+from revoker.sdk import Kind, Provider
+from tests.ingest import samples
+
+KINDS = sorted(catalog.kinds())
+
+
+@pytest.fixture
+def with_kinds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Add a provider of made-up kinds to the catalogue, for one test."""
+
+    def add(*kinds: Kind) -> None:
+        provider = replace(catalog.providers()["groq"], id="madeup", kinds=kinds)
+        monkeypatch.setitem(catalog._extra, "madeup", provider)
+        catalog.catalogue.cache_clear()
+
+    yield add
+    monkeypatch.undo()
+    catalog.catalogue.cache_clear()
+
+
+def made_up(id: str, pattern: str, **more: Any) -> Kind:
+    return replace(catalog.kinds()["groq_api_key"], id=id, pattern=pattern, **more)
+
+
+@pytest.mark.parametrize("kind_id", KINDS)
+def test_a_value_of_each_kind_is_named_as_that_kind(kind_id: str) -> None:
+    rng = random.Random(kind_id)  # noqa: S311 - fake values
+    for _ in range(20):
+        named = catalog.name_kinds(samples.value(kind_id, rng), variable=kind_id)
+        assert kind_id in named
+
+
+@pytest.mark.parametrize("kind_id", KINDS)
+def test_the_owner_of_each_kind_is_its_provider(kind_id: str) -> None:
+    assert catalog.kinds()[kind_id] in catalog.provider_of(kind_id).kinds
+
+
+@pytest.mark.parametrize("kind_id", KINDS)
+def test_no_pattern_is_slow_on_hostile_input(kind_id: str) -> None:
+    pattern = catalog.catalogue().patterns[kind_id]
+    start = samples.value(kind_id, random.Random(1))  # noqa: S311
+    tails = ("a", "A1", "0", "-", "_", ".", "/", ":", "@", "a.", "a-", "a@", "a:", "%2", start[:12])
+    for head in (start[:4], start[:8], start[: len(start) // 2], start, ""):
+        for tail in tails:
+            hostile = (head + tail * catalog.LONGEST)[: catalog.LONGEST - 1] + "!"
+            began = time.process_time()
+            pattern.fullmatch(hostile)
+            assert time.process_time() - began < 0.1, (head[:4], tail)
+
+
+def test_the_shape_decides_over_the_label(with_kinds: Any) -> None:
+    with_kinds(made_up("a_key", r"aa_[a-z]{20}", labels={"gitleaks": ("rule-a",)}), made_up("b_key", r"bb_[a-z]{20}"))
+    assert catalog.name_kinds("bb_" + "x" * 20, label="rule-a", scanner="gitleaks") == ("b_key",)
+
+
+def test_a_label_orders_what_the_shape_leaves_open(with_kinds: Any) -> None:
+    one, two = made_up("one", r"zz_[a-z]{20}"), made_up("two", r"zz_[a-z0-9]{20}", labels={"gitleaks": ("Rule-Two",)})
+    with_kinds(one, two)
+    assert catalog.name_kinds("zz_" + "x" * 20) == ("one", "two")
+    assert catalog.name_kinds("zz_" + "x" * 20, label="rule-two", scanner="gitleaks") == ("two", "one")
+    assert catalog.name_kinds("zz_" + "x" * 20, label="rule-two", scanner="another") == ("two", "one")
+
+
+def test_a_weak_pattern_needs_a_label_or_a_variable(with_kinds: Any) -> None:
+    with_kinds(made_up("weak_key", r"[0-9a-f]{32}", ambiguous=True, labels={"gitleaks": ("weak-rule",)}))
+    weak = "0123456789abcdef" * 2
+    assert catalog.name_kinds(weak) == ()
+    assert catalog.name_kinds(weak, label="generic-api-key", scanner="gitleaks", variable="SOME_KEY") == ()
+    assert catalog.name_kinds(weak, label="weak-rule", scanner="gitleaks") == ("weak_key",)
+    assert catalog.name_kinds(weak, variable="PROD_MADEUP_TOKEN") == ("weak_key",)
+    assert catalog.name_kinds(weak, variable="myWeakKey") == ("weak_key",)
+
+
+def test_a_pattern_is_anchored_and_its_groups_are_public_parts(with_kinds: Any) -> None:
+    kind = made_up("part_key", r"pp_(?P<mode>live|test)_[a-z]{10}")
+    with_kinds(kind)
+    good = "pp_live_" + "x" * 10
+    assert catalog.public_parts(kind, good) == {"mode": "live"}
+    for wrong in (good + "y", " " + good, good + "\n", "x" + good, good * 2):
+        assert catalog.name_kinds(wrong) == ()
+    assert catalog.public_parts(kind, "x" * 100_000) == {}
+
+
+def test_an_endless_value_is_of_no_kind() -> None:
+    assert catalog.name_kinds("gsk_" + "a" * 10_000_000) == ()
+
+
+def test_scanners_labels_lead_to_kinds() -> None:
+    assert catalog.labelled("Groq", "trufflehog") == {"groq_api_key"}
+    assert catalog.labelled("betterleaks.groq-api-key", "kingfisher") == {"groq_api_key"}
+    assert catalog.labelled("no such rule", "gitleaks") == frozenset()
+
+
+def test_an_unknown_kind_is_a_readable_error() -> None:
+    with pytest.raises(UsageError, match="no kind"):
+        catalog.provider_of("no_such_kind")
+
+
+def test_a_missing_link_is_a_readable_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "revoker.providers", None)
+    catalog.catalogue.cache_clear()
+    with pytest.raises(ConfigError, match="providers/"):
+        catalog.providers()
+    monkeypatch.undo()
+    catalog.catalogue.cache_clear()
+
+
+def test_two_kinds_of_one_id_are_refused(with_kinds: Any) -> None:
+    with_kinds(made_up("groq_api_key", "x"))
+    with pytest.raises(ConfigError, match="same id"):
+        catalog.kinds()
+
+
+def test_a_third_party_provider_comes_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = replace(catalog.providers()["groq"], id="third", kinds=(made_up("third_key", "third_[a-z]{20}"),))
+    points = [_Point("third", provider), _Point("broken", object()), _Point("twin", replace(provider, id="groq"))]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+    monkeypatch.setattr(catalog, "_extra", {})
+    catalog.load_extra(["third"])
+    catalog.load_extra(["third"])
+    assert catalog.name_kinds("third_" + "x" * 20) == ("third_key",)
+    for name, says in (("missing", "No installed package"), ("broken", "no PROVIDER"), ("twin", "one already")):
+        with pytest.raises(ConfigError, match=says):
+            catalog.load_extra([name])
+    monkeypatch.undo()
+    catalog.catalogue.cache_clear()
+
+
+class _Point:
+    def __init__(self, name: str, provider: Provider | object) -> None:
+        self.name, self.provider = name, provider
+
+    def load(self) -> object:
+        return self.provider
