@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from revoker.cli import closing, listing, options, outcome, output, running
-from revoker.cli.session import session_of
+from revoker.cli import closing, ingesting, listing, options, outcome, output, running
+from revoker.cli.session import Session, now, session_of
 from revoker.errors import ExitCode
 
 
@@ -17,23 +17,41 @@ def command(
     run: Annotated[
         list[str] | None, typer.Argument(help="Only these runs; a failed one is tried again by name.", metavar="RUN...")
     ] = None,
+    done: Annotated[
+        bool, typer.Option("--done", help="Say by name that you did what these runs wait for; revoker still checks it.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Do not ask whether a waiting run is due.")] = False,
+    by: options.By = "",
     as_json: options.AsJson = False,
 ) -> ExitCode:
     """Go on with runs: interrupted, parked, or waiting and due. A lost answer is looked up, never sent again blindly.
 
-    Exit code 12 when one still waits, 13 when one failed, else 0.
+    Exit code 12 while any run waits, 13 when one of these failed, else 0.
     """
     from revoker.report import json_document
+    from revoker.store import runs
 
     session = session_of(ctx)
+    chosen = [runs.get_run(session.store, one).id for one in run or ()]
+    if done:
+        _confirm(session, chosen, ingesting.name_of(by))
     with running.engine(session) as engine:
-        rows = running.follow(engine, engine.resume(tuple(run or ()), force=force))
+        rows = running.follow(engine, engine.resume(chosen, force=force))
     closing.close_finished(session)
+    left = runs.list_runs(session.store, state=running.OPEN)
     if as_json:
-        output.document({"schema": json_document.schema("resume"), "runs": [json_document.run(row) for row in rows]})
-    elif rows:
-        output.table(listing.runs(rows))
+        made = [json_document.run(row) for row in rows]
+        output.document({"schema": json_document.schema("resume"), "runs": made, "open": len(left)})
     else:
-        output.line("Nothing to go on with.")
-    return outcome.of_runs(row.state for row in rows)
+        if rows:
+            output.table(listing.runs(rows))
+        output.line(f"Went on with {len(rows)} runs; {len(left)} are not at their end.")
+    return outcome.of_runs(row.state for row in (*rows, *left))
+
+
+def _confirm(session: Session, run_ids: list[str], who: str) -> None:
+    from revoker.runs import people
+    from revoker.store import runs
+
+    for run_id in run_ids:
+        people.confirm(session.store, run_id, runs.get_run(session.store, run_id).step, who=who, now=now())

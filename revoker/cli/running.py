@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from revoker.cli import output
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 LOOK = timedelta(seconds=0.5)
 ENDED = ("done", "failed", "cancelled", "parked", "waiting")
+OPEN = ("ready", "running", "waiting", "parked")
 
 
 @contextmanager
@@ -34,13 +36,14 @@ def engine(session: Session) -> Iterator[Engine]:
 def follow(opened: Engine, run_ids: Sequence[str]) -> list[RunRow]:
     """Wait until none of the runs is under way here, with a bar on a terminal."""
     with output.progress("runs") as bar:
+        if bar is None:
+            return opened.wait(run_ids)
         while True:
+            started = monotonic()
             rows = opened.wait(run_ids, timeout=LOOK)
-            ended = sum(1 for row in rows if row.state in ENDED)
-            if bar:
-                bar(ended, len(rows))
-            if ended == len(rows):
-                return opened.wait(run_ids)
+            bar(sum(1 for row in rows if row.state in ENDED), len(rows))
+            if monotonic() - started < LOOK.total_seconds():  # it came back early: nothing is under way any more
+                return rows
 
 
 def states(rows: Sequence[RunRow]) -> str:
