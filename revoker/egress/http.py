@@ -1,0 +1,197 @@
+"""The pool: one set of connections for each origin, budgets, one retry of what only reads, answers as Replies."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from revoker.config import Settings
+from revoker.egress import authority, replies
+from revoker.egress.budget import Bucket, Budgets, Monotonic, Sleep
+from revoker.egress.limits import Garbled, TooLarge, tls_context
+from revoker.egress.names import Resolver, system_resolver
+from revoker.egress.policy import Origin, check_origin
+from revoker.egress.requests import Request, user_agent
+from revoker.errors import EgressRefused
+from revoker.model import Bound, Credential, Issued, Secret
+from revoker.sdk import Budget, Provider, Reply
+
+if TYPE_CHECKING:
+    from revoker.egress.reader import PoolReader
+    from revoker.egress.transport import AioTransport
+    from revoker.egress.writer import PoolWriter
+
+Clock = Callable[[], datetime]
+
+MOST_WAITS = 10  # a request that is told to wait more often than this is given back
+LONGEST_WAIT = 120.0  # seconds of one Retry-After that we wait for
+WAIT_BOUND = 900.0  # seconds after its first "wait" that a request is still tried again
+RETRY_PAUSE = 0.3  # seconds before the one retry of a read
+AGAIN = frozenset({"connect", "disconnected", "truncated"})
+
+
+class Pool:
+    """All connections of one piece of work. Made by open_pool()."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        concurrency: int,
+        *,
+        stopped: Callable[[], bool] | None = None,
+        resolver: Resolver = system_resolver,
+        monotonic: Monotonic = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.settings, self.clock, self.resolver = settings, clock, resolver
+        self.agent = user_agent(settings)
+        self.budgets = Budgets(monotonic, sleep)
+        self._monotonic, self._sleep, self._stopped = monotonic, sleep, stopped
+        self._slots = asyncio.Semaphore(concurrency)
+        self._transports: dict[Origin, AioTransport] = {}
+        self._secrets: dict[tuple[str, str], Secret] = {}
+
+    def reader(self, provider: Provider, credential: Credential | None = None) -> PoolReader:
+        """A Reader for one provider, with the budget of the credential's kind."""
+        from revoker.egress.reader import PoolReader
+
+        return PoolReader(self, provider, credential)
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        return tls_context(self.settings.network.ca_bundle)
+
+    def bucket(self, provider: Provider, kind_id: str | None) -> Bucket:
+        """The budget of a kind; calls as the authority share the one of the provider's slowest kind."""
+        budgets = {kind.id: kind.budget for kind in provider.kinds}
+        slowest = min(budgets.values(), key=lambda b: b.per_second or float("inf"), default=Budget())
+        return self.budgets.bucket(provider.id, kind_id or "", budgets.get(kind_id or "", slowest))
+
+    def authority(self, provider_id: str, name: str) -> Secret | None:
+        """A secret of the operator's own authority, resolved at its first use."""
+        key = (provider_id, name)
+        if key not in self._secrets:
+            found = authority.secret(self.settings, provider_id, name)
+            if found is None:
+                return None
+            self._secrets[key] = found
+        return self._secrets[key]
+
+    async def ask(self, request: Request, bucket: Bucket) -> Reply:
+        """Send a request that only reads, within its budget. Never raises for what the other side does."""
+        return await self.retried(bucket, lambda: self._once(request))
+
+    async def retried(self, bucket: Bucket, once: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Call `once` in its turn; again after a Retry-After (bounded), and one time after a failed connection or a 5xx."""
+        ticket, failed, waits, first = bucket.ticket(), False, 0, 0.0
+        while True:
+            async with bucket.turn(ticket), self._slots:
+                reply = await once()
+            if reply.status == 429:
+                wait = reply.retry_after.total_seconds() if reply.retry_after is not None else 0.0
+                bucket.refused(wait)
+                first = first or self._monotonic()
+                waits += 1
+                if not 0 < wait <= LONGEST_WAIT or waits >= MOST_WAITS or self._monotonic() + wait - first > WAIT_BOUND:
+                    return reply
+                continue
+            if reply.status is not None:
+                bucket.accepted()
+            if failed or not _worth_another(reply):
+                return reply
+            failed = True
+            await self._sleep(RETRY_PAUSE)
+
+    async def _once(self, request: Request) -> Reply:
+        """One request on the wire, its whole answer within [verify] timeout."""
+        import httpx
+
+        host, at = request.endpoint.origin.shown, self.clock()
+        limit = self.settings.verify.timeout.total_seconds()
+        try:
+            self.check_stop()
+            check_origin(request.endpoint.origin, self.settings.network.allow)
+            wire = httpx.Request(request.method, request.url, headers=request.headers, content=request.body or None)
+            async with asyncio.timeout(limit):
+                answer = await self._transport(request.endpoint.origin).handle_async_request(wire)
+        except TimeoutError:
+            return replies.trouble_reply(host, "timeout", at)
+        except EgressRefused:
+            return replies.trouble_reply(host, "refused_by_policy", at)
+        except TooLarge:
+            return replies.trouble_reply(host, "too_large", at)
+        except Garbled:
+            return replies.trouble_reply(host, "wrong_type", at)
+        except httpx.RequestError as error:
+            return replies.trouble_reply(host, slug(error), at)
+        return replies.reply_of(host, answer.status_code, answer.headers.multi_items(), answer.content, at)
+
+    def check_stop(self) -> None:
+        """The kill switch, looked at before every request. Raises EgressRefused."""
+        if self._stopped is not None and self._stopped():
+            raise EgressRefused("revoker is stopped.", safe="nothing was sent", next="revoker start")
+
+    def _transport(self, origin: Origin) -> AioTransport:
+        from revoker.egress.transport import AioTransport, Line
+
+        if origin not in self._transports:
+            network = self.settings.network
+            self._transports[origin] = AioTransport(Line(self.tls, network.allow, network.proxy, self.resolver))
+        return self._transports[origin]
+
+    async def aclose(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
+
+
+def slug(error: Exception) -> str:
+    """The trouble of a request that got no answer."""
+    import httpx
+
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+        return "tls" if _is_tls(error) else "connect"
+    return "tls" if _is_tls(error) else "truncated" if "Payload" in str(error) else "disconnected"
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    """True when a failed handshake or certificate stands anywhere in the chain."""
+    seen = 0
+    while error is not None and seen < 8:
+        if isinstance(error, ssl.SSLError | ssl.CertificateError):
+            return True
+        inner = getattr(error, "os_error", None) or getattr(error, "_os_error", None)
+        if isinstance(inner, ssl.SSLError | ssl.CertificateError):
+            return True
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return False
+
+
+def _worth_another(reply: Reply) -> bool:
+    return reply.trouble in AGAIN or (reply.status is not None and reply.status >= 500)
+
+
+def writer(
+    pool: Pool, provider: Provider, bound: Bound, *, mark: str, chosen: Issued | None = None, allow: Callable[[], None]
+) -> PoolWriter:
+    """A Writer for one approved action on one bound credential. `allow` runs right before each changing call and may raise."""
+    from revoker.egress.writer import PoolWriter
+
+    return PoolWriter(pool, provider, bound, mark=mark, chosen=chosen, allow=allow)
+
+
+@asynccontextmanager
+async def open_pool(settings: Settings, *, clock: Clock, concurrency: int | None = None, **more: Any) -> AsyncIterator[Pool]:
+    """Open the connections of one piece of work. `more`: stopped, resolver, monotonic, sleep (see Pool)."""
+    pool = Pool(settings, clock, concurrency or settings.verify.concurrency, **more)
+    try:
+        yield pool
+    finally:
+        await pool.aclose()

@@ -1,0 +1,219 @@
+"""Where a byte may go: hosts from the provider or the operator, addresses from our own tables, nothing else.
+
+`ipaddress.is_private` is not used: it takes NAT64, 6to4, 192.0.0.192 and Azure's 168.63.129.16 for public.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from revoker.config import Settings
+from revoker.errors import EgressRefused
+from revoker.model import Credential
+from revoker.sdk import Provider
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+DENIED_V4 = tuple(
+    IPv4Network(net)
+    for net in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carrier NAT; 100.100.100.200 is a metadata service
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure's host agent
+        "169.254.0.0/16",  # link-local, most metadata services
+        "172.16.0.0/12",
+        "192.0.0.0/24",  # 192.0.0.192 is a metadata service
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+    )
+)
+GLOBAL_V6 = IPv6Network("2000::/3")  # all else (loopback, mapped, NAT64, unique local, site-local, multicast) is denied
+DENIED_V6 = tuple(IPv6Network(net) for net in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
+METADATA = frozenset(
+    ip_address(text)
+    for text in ("169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "192.0.0.192", "168.63.129.16")
+) | {ip_address("fd00:ec2::254"), ip_address("fd00:ec2::23"), ip_address("fd20:ce::254")}
+
+HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
+PATH = re.compile(r"/(?!/)[!$&'()*+,;=:@/?%A-Za-z0-9._~\[\]{}|^-]*\Z")
+DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|\?|$)", re.IGNORECASE)
+PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A scheme, host and port: what a connection pool belongs to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def shown(self) -> str:
+        """The host as verdicts and certificates of evidence show it."""
+        return self.netloc
+
+    @property
+    def netloc(self) -> str:
+        """The host, in brackets when it is IPv6, with the port unless it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if PORTS.get(self.scheme) == self.port else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.netloc}"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An origin with the base path that the operator's own instance may have (`/api/v3`)."""
+
+    origin: Origin
+    base: str = ""
+
+    def url(self, path: str) -> str:
+        """The exact address of a path. Raises EgressRefused for what could lead anywhere else."""
+        if not PATH.match(path) or DOTS.search(path):
+            raise EgressRefused("A path that could lead elsewhere was refused.", safe="nothing was sent")
+        return f"{self.origin.url}{self.base}{path}"
+
+
+def address_allowed(address: Address, allow: Iterable[Network]) -> bool:
+    """True for a public address, and for what the operator's [network] allow holds; metadata only when named exactly."""
+    named = [net for net in allow if net.version == address.version and address in net]
+    if address in METADATA:
+        return any(net.num_addresses == 1 for net in named)
+    return bool(named) or _is_public(address)
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, IPv4Address):
+        return not any(address in net for net in DENIED_V4)
+    return address.scope_id is None and address in GLOBAL_V6 and not any(address in net for net in DENIED_V6)
+
+
+def literal(host: str) -> Address | None:
+    """The address that a host is written as, or None for a name."""
+    try:
+        return ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+
+
+def check_addresses(found: Iterable[str], allow: Iterable[Network]) -> tuple[str, ...]:
+    """All answers of one look-up, when every one of them may be dialled. Raises EgressRefused."""
+    nets, addresses = tuple(allow), tuple(dict.fromkeys(found))
+    for text in addresses:
+        address = literal(text)
+        if address is None or not address_allowed(address, nets):
+            raise EgressRefused(
+                "A host resolves to an address that may not be dialled.",
+                safe="nothing was sent",
+                next="if the address is yours, add its network to [network] allow",
+            )
+    return addresses
+
+
+def endpoint(provider: Provider, host: str | None, settings: Settings, credential: Credential | None = None) -> Endpoint | None:
+    """Where a provider's host is reached; None when the provider has no host and the operator named none.
+
+    Raises EgressRefused for a host that neither the provider nor the operator declared.
+    """
+    named = settings.endpoints.get(provider.id)
+    first = provider.hosts[0] if provider.hosts else None
+    wanted = host or first
+    found = _by_operator(named, wanted, first)
+    if found is not None:
+        return from_url(found)
+    if provider.id in ("vault", "openbao") and host is None and settings.vault is not None:
+        return from_url(settings.vault.addr)
+    if wanted is not None and wanted in provider.hosts:
+        return Endpoint(Origin("https", _checked_host(wanted), 443))
+    if wanted is None:
+        return None
+    if credential is not None and is_owned(provider, wanted, settings, credential):
+        return _owned_endpoint(wanted)
+    raise EgressRefused("A host that neither the provider nor the configuration names was refused.", safe="nothing was sent")
+
+
+def _by_operator(named: str | Mapping[str, str] | None, wanted: str | None, first: str | None) -> str | None:
+    if isinstance(named, str):
+        return named if wanted == first or wanted is None else None
+    if named is None:
+        return None
+    return named.get(wanted) if wanted is not None else next(iter(named.values()), None)
+
+
+def is_owned(provider: Provider, host: str, settings: Settings, credential: Credential) -> bool:
+    """True when the credential's kind names its own host, this is it, and the operator lists it as its own."""
+    part = next((kind.host_from for kind in provider.kinds if kind.id == credential.kind), None)
+    if part is None:
+        return False
+    name, _, port = host.partition(":")
+    theirs = credential.parts.get(part, "").casefold()
+    if theirs not in (host.casefold(), name.casefold()):
+        return False
+    owned = {entry.casefold() for entry in settings.ownership.hosts}
+    port = port or credential.parts.get("port", "")
+    return host.casefold() in owned or name.casefold() in owned or f"{name.casefold()}:{port}" in owned
+
+
+def _owned_endpoint(host: str) -> Endpoint:
+    name, _, port = host.casefold().partition(":")
+    return Endpoint(Origin("https", _checked_host(name), _port(port)))
+
+
+def from_url(url: str) -> Endpoint:
+    """The endpoint of an operator's base address. Raises EgressRefused when it is no plain http or https address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise EgressRefused("A configured endpoint is no address.", safe="nothing was sent") from None
+    plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    if parts.scheme not in PORTS or not parts.hostname or not plain:
+        raise EgressRefused("A configured endpoint must be a plain http or https address.", safe="nothing was sent")
+    return Endpoint(Origin(parts.scheme, _checked_host(parts.hostname), port or PORTS[parts.scheme]), parts.path.rstrip("/"))
+
+
+def _checked_host(host: str) -> str:
+    """A lower-case name or address literal. Raises EgressRefused for anything fancier (IDN, user@, spaces, digits only)."""
+    name = host.casefold()
+    if literal(name) is not None:
+        return name
+    if not HOST.match(name) or name.rpartition(".")[2].isdigit() or name.rpartition(".")[2].startswith("0x"):
+        raise EgressRefused("A host that is no plain name was refused.", safe="nothing was sent")
+    return name
+
+
+def _port(text: str) -> int:
+    if not text:
+        return 443
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65_536:
+        raise EgressRefused("A port that is none was refused.", safe="nothing was sent")
+    return int(text)
+
+
+def check_origin(origin: Origin, allow: Iterable[Network]) -> None:
+    """Refuse an address literal that may not be dialled, before anything else is done with it."""
+    address = literal(origin.host)
+    if address is not None:
+        check_addresses([str(address)], allow)
+
+
+def network(text: str) -> Network:
+    """A network from text, for callers that have no settings."""
+    return ip_network(text)

@@ -1,0 +1,82 @@
+"""The Reader: asks, and can do nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from revoker.config_read import is_reference
+from revoker.egress import replies
+from revoker.egress.policy import Endpoint, endpoint
+from revoker.egress.requests import write
+from revoker.errors import EgressRefused
+from revoker.model import NOTHING, Credential, Secret
+from revoker.sdk import Auth, Provider, Reply, may_query
+
+if TYPE_CHECKING:
+    from revoker.egress.http import Pool
+
+
+class PoolReader:
+    """All that a verifier can do (see sdk.Reader). What it may not do is answered with `refused_by_policy`."""
+
+    def __init__(self, pool: Pool, provider: Provider, credential: Credential | None = None) -> None:
+        self._pool, self._provider, self._credential = pool, provider, credential
+        self._bucket = pool.bucket(provider, credential.kind if credential else None)
+
+    @property
+    def now(self) -> datetime:
+        return self._pool.clock()
+
+    def authority(self, name: str) -> Secret | None:
+        return self._pool.authority(self._provider.id, name)
+
+    def setting(self, name: str) -> str | None:
+        raw = self._pool.settings.authority.get(self._provider.id, {}).get(name)
+        if raw is None or not is_reference(raw):
+            return raw
+        found = self.authority(name)
+        return found.reveal() if found is not None else None
+
+    async def get(
+        self,
+        path: str,
+        *,
+        auth: Auth | None = None,
+        params: Mapping[str, str] = NOTHING,
+        headers: Mapping[str, str] = NOTHING,
+        host: str | None = None,
+    ) -> Reply:
+        return await self._ask("GET", path, host, auth=auth, params=params, headers=headers)
+
+    async def query(
+        self,
+        path: str,
+        *,
+        auth: Auth | None = None,
+        json: Any = None,
+        form: Mapping[str, str | Secret] = NOTHING,
+        headers: Mapping[str, str] = NOTHING,
+        host: str | None = None,
+    ) -> Reply:
+        if not may_query(self._provider, path):
+            return self._refused()
+        return await self._ask("POST", path, host, auth=auth, json=json, form=form, headers=headers)
+
+    async def _ask(self, method: str, path: str, host: str | None, **parts: Any) -> Reply:
+        try:
+            where = self._endpoint(host)
+            if where is None:
+                return replies.trouble_reply(self._provider.id, "no_endpoint", self.now)
+            request = write(method, where, path, self._pool.agent, **parts)
+        except EgressRefused:
+            return self._refused()
+        return await self._pool.ask(request, self._bucket)
+
+    def _endpoint(self, host: str | None) -> Endpoint | None:
+        return endpoint(self._provider, host, self._pool.settings, self._credential)
+
+    def _refused(self) -> Reply:
+        host = self._provider.hosts[0] if self._provider.hosts else self._provider.id
+        return replies.trouble_reply(host, "refused_by_policy", self.now)
