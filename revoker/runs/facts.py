@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ class Facts:
     owned: bool = True
     used: bool = True
     destination: DestinationSettings | None = None
-    bindings: Mapping[str, Bound | Unbound] = NOTHING
+    bindings: Mapping[str, Bound | Unbound] = field(default_factory=lambda: NOTHING)
 
     def bound_action(self, effect: Effect, named: str | None = None) -> tuple[Action, Bound] | None:
         """The first action of an effect whose target is bound."""

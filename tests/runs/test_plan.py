@@ -1,0 +1,167 @@
+"""Plans: the playbook that fits, with reasons; targets that are proven; limits that stop a bad report; nothing changed."""
+
+import copy
+import time
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from revoker import secrets
+from revoker.errors import UsageError
+from revoker.model import Credential, Finding, Location, Secret
+from revoker.runs import digests
+from revoker.runs.plan import Plan, make_plan
+from revoker.store import credentials as rows_of
+from revoker.store import incidents, plans, schema
+from revoker.store.credentials import Selection
+from revoker.store.database import writing
+
+from tests.runs.conftest import Build, Site, utc_now
+
+VAULT = """
+[vault]
+addr = "http://127.0.0.1:1"
+token = "env:FAKERY_ADMIN"
+[[destination]]
+kind = "fakery_key"
+path = "secret/fakery"
+fields = { key_id = "ID", secret = "KEY" }
+consumers = ["billing"]
+"""
+
+
+def planned(site: Site, **more: Any) -> Plan:
+    return make_plan(site.store, site.settings, Selection(), requester="dave", now=utc_now(), **more)
+
+
+def test_one_in_use_without_a_place_for_a_new_one_is_suspended_first(site: Site) -> None:
+    key = site.fakery.add()
+    fingerprint = site.add(key.value)
+    plan = planned(site)
+    entry = plan.entries[0]
+    assert (entry["playbook"], entry["fingerprint"], plan.approvals, plan.mutations) == ("contain", fingerprint, 0, 1)
+    step = entry["steps"][0]
+    assert (step["action"], step["target"], step["proof"], step["account"]) == ("suspend", key.id, "unique_hash", "ours")
+    assert "when it was last used is not known" in entry["reasons"]
+    assert entry["passed"]["rotate-into-vault"] == "no place in Vault is configured for it"
+    assert site.fakery.changes == []
+
+
+def test_with_a_place_for_it_the_new_one_comes_first(build: Build) -> None:
+    site = build(VAULT)
+    site.add(site.fakery.add().value)
+    plan = planned(site)
+    steps = plan.entries[0]["steps"]
+    assert plan.entries[0]["playbook"] == "rotate-into-vault"
+    assert [step["do"] for step in steps][:2] == ["issue", "verify"]
+    assert steps[0]["destination"] == {"path": "secret/fakery", "fields": {"key_id": "ID", "secret": "KEY"}}
+    assert any("end_sessions" in why for why in plan.entries[0]["left_out"])
+    assert (plan.approvals, plan.mutations) == (1, 3)
+
+
+def test_what_no_api_can_end_is_guided(site: Site) -> None:
+    site.add(site.fakery.add("fkrn").value, "fakery_note")
+    entry = planned(site).entries[0]
+    assert entry["playbook"] == "guided"
+    assert entry["steps"][0]["manual"]["url"] == "https://fakery.invalid/notes"
+
+
+def test_without_authority_a_step_falls_to_a_person(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.add(site.fakery.add().value)
+    site.fakery.admin = "another"
+    entry = planned(site, playbook="revoke-now").entries[0]
+    assert entry["steps"][0]["do"] == "guide"
+    assert entry["steps"][0]["instead_of"] == "revoke"
+    assert "no_match" in entry["steps"][0]["why"]
+
+
+def test_a_stranger_is_told_and_not_touched(build: Build) -> None:
+    site = build("[ownership.accounts]\nfakery = ['others']\n")
+    site.add(site.fakery.add().value)
+    plan = planned(site)
+    assert plan.entries[0]["playbook"] == "notify-owner"
+    assert plan.mutations == 0
+    forced = planned(site, playbook="revoke-now")
+    assert forced.mutations == 0
+
+
+def test_dead_ones_are_counted_only(site: Site) -> None:
+    key = site.fakery.add()
+    del site.fakery.keys[key.id]
+    site.add(key.value)
+    plan = planned(site)
+    assert (plan.entries, plan.document["counted"]) == ([], {"status dead": 1})
+
+
+def test_a_bad_report_stops_at_the_limit(build: Build) -> None:
+    site = build("[limits]\nmutations_per_run = 3\n")
+    for _ in range(4):
+        site.add(site.fakery.add().value)
+    with pytest.raises(UsageError, match="more than 3 changes"):
+        planned(site)
+    assert plans.list_plans(site.store) == []
+    assert site.fakery.changes == []
+
+
+def test_an_unknown_playbook_is_refused(site: Site) -> None:
+    with pytest.raises(UsageError, match="no playbook"):
+        planned(site, playbook="revoke-nwo")
+    site.add(site.fakery.add().value)
+    with pytest.raises(UsageError, match="is for aws_access_key"):
+        planned(site, playbook="aws-access-key")
+
+
+def test_every_part_of_a_plan_is_in_its_digest(build: Build) -> None:
+    site = build(VAULT)
+    site.add(site.fakery.add().value)
+    plan = planned(site)
+    seen = {plan.digest}
+    for changed in bent(plan.document):
+        assert digests.digest(changed) not in seen
+        seen.add(digests.digest(changed))
+    assert len(seen) > 100
+
+
+def bent(document: Any) -> list[Any]:
+    """The document with one leaf changed, for each leaf."""
+
+    def walk(node: Any, path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        if isinstance(node, dict):
+            return [found for name, part in node.items() for found in walk(part, (*path, name))]
+        if isinstance(node, list) and node:
+            return [found for at, part in enumerate(node) for found in walk(part, (*path, at))]
+        return [path]
+
+    made = []
+    for path in walk(document, ()):
+        other = copy.deepcopy(dict(document))
+        place = other
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = f"{place[path[-1]]}x"
+        made.append(other)
+    return made
+
+
+def test_the_policy_is_pinned(build: Build, site: Site) -> None:
+    other = build("[limits]\nmutations_per_run = 24\n", folder=site.folder / "other")
+    assert digests.policy(site.settings) != digests.policy(other.settings)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_that_need_nothing_cost_little(site: Site) -> None:
+    incident = incidents.open_incident(site.store, "many", utc_now())
+    batch = []
+    for number in range(100_000):
+        secret = Secret(f"fkry{number:028d}")
+        cred = Credential("fakery_key", secrets.fingerprint(site.store.keys, "fakery_key", secret), secret)
+        batch.append((Finding("rule", Location("list", "f", number), secret), cred))
+    for start in range(0, len(batch), 5000):
+        rows_of.add_findings(site.store, batch[start : start + 5000], incident.id, utc_now())
+    with writing(site.store) as connection:
+        connection.execute(sa.update(schema.credentials).values(status="dead", validity="dead"))
+    start_at = time.perf_counter()
+    plan = planned(site)
+    assert time.perf_counter() - start_at < 5
+    assert plan.document["counted"] == {"status dead": 100_000}
