@@ -196,9 +196,9 @@ async def end_sessions(bound: Bound, api: Writer) -> Receipt:
 def _receipt(action: str, effect: Effect, bound: Bound, reply: Reply, api: Writer) -> Receipt:
     """A statement either succeeded, or was refused with a code and changed nothing, or its answer was lost."""
     seen = evidence(reply, api.now)
-    if reply.trouble is None and reply.code is None:
+    if reply.trouble is None and reply.code is None and reply.status in (None, 200):
         return Receipt(action, effect, bound.target, evidence=seen)
-    if reply.trouble in (None, "not_sent"):
+    if reply.trouble == "not_sent" or (reply.trouble is None and reply.code is not None):
         raise ActionFailed(
             f"{seen.host} refused {action} ({seen.code or reply.trouble}).",
             fingerprint=bound.credential.fingerprint,

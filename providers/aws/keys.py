@@ -223,7 +223,7 @@ async def siblings(bound: Bound, api: Reader) -> list[Sibling] | None:
 async def revoke(bound: Bound, api: Writer) -> Receipt:
     """DeleteAccessKey, for good. A user whose other key went away since the plan is not cut off unseen."""
     user = await user_of(bound, api)
-    if bound.extra.get("last_active") == "no":
+    if bound.extra.get("last_active") == "no" and bound.target in bound.extra.get("keys", "").split(","):
         keys = await keys_of(user, api)
         if keys and [key.id for key in keys if key.status == "Active"] == [bound.target]:
             raise ActionFailed(
