@@ -24,6 +24,7 @@ from revoker.sdk import (
     Secret,
     Writer,
     as_authority,
+    can_read,
     dead,
     example_value,
     header,
@@ -119,6 +120,7 @@ PROVIDER = Provider(
     hosts=("api.anthropic.com",),
     docs="https://platform.claude.com/docs/en/api/overview",
     authority={"admin_key": NEEDS},
+    check_authority=can_read("admin_key", {"Admin API: API keys": KEYS}, auth=by_key, headers=VERSION),
     kinds=(
         Kind(
             id="anthropic_api_key",

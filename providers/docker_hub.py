@@ -36,6 +36,7 @@ from revoker.sdk import (
     Writer,
     absent,
     as_authority,
+    can_read,
     dead,
     example_value,
     judge,
@@ -221,6 +222,7 @@ PROVIDER = Provider(
     docs=DOCS,
     reads=(LOGIN,),
     authority={"bearer": BEARER},
+    check_authority=can_read("bearer", {"access tokens of the owner": "/v2/access-tokens"}),
     kinds=(
         _kind(
             "docker_hub_pat",

@@ -141,6 +141,15 @@ async def noted(bound: Bound, api: Reader) -> tuple[Reply, dict[str, Any]]:
     return now, dict(notes) if isinstance(notes, dict) else {}
 
 
+async def check_authority(api: Reader) -> dict[str, bool | None]:
+    """Whether the keys of each project can be listed."""
+    projects = (api.setting("project") or "").replace(",", " ").split()
+    replies = {
+        project: await ask(api, f"projects/{safe_id(project)}/locations/global/keys", pageSize="1") for project in projects
+    }
+    return {f"apikeys.keys.list in {p}": {200: True, 401: False, 403: False}.get(r.status or 0) for p, r in replies.items()}
+
+
 async def patch(bound: Bound, api: Writer, restrictions: object, annotations: object) -> Reply:
     """Replace a key's restrictions and annotations."""
     return await api.send(
@@ -254,6 +263,7 @@ PROVIDER = Provider(
         "access_token": "OAuth access token of a principal with roles/serviceusage.apiKeysAdmin",
         "project": "the project ids or numbers to search, separated by commas",
     },
+    check_authority=check_authority,
     kinds=(
         Kind(
             id="google_api_key",

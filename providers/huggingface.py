@@ -26,6 +26,7 @@ from revoker.sdk import (
     Writer,
     as_authority,
     bound_as_itself,
+    can_read,
     dead,
     example_value,
     live,
@@ -129,6 +130,7 @@ PROVIDER = Provider(
     hosts=("huggingface.co",),
     docs="https://huggingface.co/docs/hub/api",
     authority={"admin_token": "token of an Enterprise organisation's admin", "organization": "that organisation's name"},
+    check_authority=can_read("admin_token", {"a working token": "/api/whoami-v2"}),
     kinds=(
         Kind(
             id="huggingface_token",

@@ -19,6 +19,7 @@ from revoker.sdk import (
     as_authority,
     bearer,
     bound_as_itself,
+    can_read,
     checksum,
     crc32_suffix,
     dead,
@@ -74,6 +75,7 @@ PROVIDER = Provider(
     hosts=(),
     docs=DOCS,
     authority={"session": SESSION, "otp": "a one-time password, when the user has a second factor"},
+    check_authority=can_read("session", {"the user's session": "/-/whoami"}),
     kinds=(
         Kind(
             id="npm_token",

@@ -33,6 +33,7 @@ from revoker.sdk import (
     absent,
     as_authority,
     bearer,
+    can_read,
     dead,
     example_value,
     last_id,
@@ -273,6 +274,7 @@ PROVIDER = Provider(
     hosts=("api.openai.com",),
     docs="https://platform.openai.com/docs/api-reference",
     authority={"admin_key": NEEDS},
+    check_authority=can_read("admin_key", {"projects and their keys": PROJECTS, "admin keys": ADMIN_KEYS}),
     kinds=(
         _kind("openai_project_key", "OpenAI project key", rf"sk-proj-{TAIL}", ACTIONS, FIND, DELETE, page="/api-keys"),
         _kind(

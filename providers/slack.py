@@ -195,6 +195,7 @@ PROVIDER = Provider(
             r"|(?:workflows|triggers)/[A-Za-z0-9/]{20,120})",
             verify=verify_webhook,
             docs=HOOK_DOCS,
+            account=lambda cred: cred.parts.get("team"),
             identity="the workspace and the app's bot stand in the address itself; nothing else is told",
             propagation=Propagation(timedelta(minutes=5)),
             residual=(Residual("messages that were posted stay", None),),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any
 
 from revoker.errors import ActionFailed
-from revoker.model import Bound, Credential, Secret, Unbound
+from revoker.model import NOTHING, Bound, Credential, Secret, Unbound
 from revoker.sdk.ready import bearer
 from revoker.sdk.shapes import Auth, Binder, Lister, Observer, Reader, Reply
 
@@ -124,3 +124,23 @@ def opposite(observe: Observer) -> Observer:
         return None if seen is None else not seen
 
     return look
+
+
+def can_read(
+    authority: str,
+    rights: Mapping[str, str],
+    *,
+    auth: Callable[[Secret], Auth] = bearer,
+    headers: Mapping[str, str] = NOTHING,
+    host: str | None = None,
+) -> Callable[[Reader], Awaitable[Mapping[str, bool | None]]]:
+    """Check an authority by reading only: right -> a path that it opens. None where the answer decides nothing."""
+
+    async def check(api: Reader) -> Mapping[str, bool | None]:
+        held: dict[str, bool | None] = {}
+        for right, path in rights.items():
+            reply = await api.get(path, auth=as_authority(api, authority, auth), headers=headers, host=host)
+            held[right] = {200: True, 401: False, 403: False}.get(reply.status or 0) if reply.trouble is None else None
+        return held
+
+    return check

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from revoker.errors import ActionFailed
 from revoker.model import Bound, Proof, Unbound, Validity, Verdict
 from revoker.sdk import Action, Kind, Provider, Reply
-from tests.providers.catalogue import ACTIONS, CASES, KINDS, OWNERS, SOURCES, Case
+from tests.providers.catalogue import ACTIONS, CASES, KINDS, OWNERS, PROVIDERS, SOURCES, Case
 from tests.providers.fake_api import FakeReader, always, in_turn, reply_of, run
 from tests.providers.samples import credential_of
 
@@ -205,3 +205,17 @@ def test_looking_at_the_state_after_a_lost_answer_never_guesses(provider: Provid
             assert run(action.observe(bound, reader)) is None, table
         except ActionFailed:
             continue
+
+
+@pytest.mark.parametrize("provider", [pytest.param(p, id=p.id) for p in PROVIDERS if p.check_authority])
+def test_the_authority_is_checked_by_reading_and_never_by_guessing(provider: Provider) -> None:
+    words = dict.fromkeys(provider.authority, "acme")
+    for status, may_say in ((200, {True, None}), (403, {False, None}), (500, {None})):
+        reader = FakeReader(provider, always(reply_of({"status": status, "body": {}})), authority=words, settings=words)
+        assert provider.check_authority is not None
+        try:
+            held = run(provider.check_authority(reader))
+        except ActionFailed:
+            continue
+        assert set(held.values()) <= may_say, status
+        assert all(sent.how in ("get", "query", "aws_read", "login") for sent in reader.sent)
