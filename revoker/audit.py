@@ -94,7 +94,7 @@ def export(store: Store, stream: TextIO) -> int:
     return count
 
 
-def verify_store(store: Store) -> AuditCheck:
+def check(store: Store) -> AuditCheck:
     """Verify the store's own log with its key and its anchors."""
     path = store.settings.audit.anchor_file
     anchors = read_anchors(path) if path is not None and path.exists() else ()
@@ -116,10 +116,10 @@ def verify_export(lines: Iterable[str], *, key: bytes | None = None, anchors: It
 
 def verify(entries: Iterable[AuditRow], *, store_id: str, key: bytes | None = None, anchors: Iterable[Anchor] = ()) -> AuditCheck:
     """Verify a chain: each entry's place and hash, with `key` also its MAC, and every anchor."""
-    check = _Chain(store_id, key, list(anchors))
+    chain = _Chain(store_id, key, list(anchors))
     for entry in entries:
-        check.add(entry)
-    return check.result()
+        chain.add(entry)
+    return chain.result()
 
 
 def genesis(store_id: str) -> str:

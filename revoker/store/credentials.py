@@ -53,7 +53,9 @@ def select(store: Store, selection: Selection = EVERYTHING) -> list[CredentialRo
     query = sa.select(*COLUMNS).order_by(schema.credentials.c.id)
     with reading(store) as connection:
         return [
-            credential_row(row) for where in _conditions(connection, selection) for row in connection.execute(query.where(*where))
+            credential_row(row)
+            for where in _conditions(connection, selection)
+            for row in connection.execute(query.where(*where)).all()
         ]
 
 
@@ -99,7 +101,7 @@ def locations_of(store: Store, fingerprints: Iterable[str]) -> dict[str, list[Lo
     found: dict[str, list[Location]] = {}
     with reading(store) as connection:
         for some in chunks(fingerprints):
-            for fp, *row in connection.execute(query.where(creds.fingerprint.in_(some))):
+            for fp, *row in connection.execute(query.where(creds.fingerprint.in_(some))).all():
                 found.setdefault(fp, []).append(Location(*row))
     return found
 

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -33,6 +33,7 @@ PRAGMAS = (
     "PRAGMA secure_delete = ON",  # what is deleted is overwritten
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -65536",  # 64 MiB
+    "PRAGMA wal_autocheckpoint = 8192",  # pages (32 MiB): a long ingest writes its index pages once, not at each commit
 )
 T = TypeVar("T")
 BUSY = 30.0  # seconds to wait for another writer
@@ -105,6 +106,26 @@ def converted() -> Iterator[None]:
 def is_sqlite(connection: Connection) -> bool:
     """True on SQLite; else it is PostgreSQL."""
     return connection.dialect.name == "sqlite"
+
+
+def insert_many(
+    connection: Connection, table: sa.Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]], *, ignore: bool = False
+) -> None:
+    """Insert many rows at the driver's own speed; with `ignore`, rows that are there already stay as they are."""
+    if rows:
+        marks = ", ".join([_mark_of(connection)] * len(names))
+        quoted = ", ".join(f'"{name}"' for name in names)
+        sql = f'INSERT INTO "{table.name}" ({quoted}) VALUES ({marks})'  # noqa: S608 - names of our own schema only
+        connection.exec_driver_sql(sql + " ON CONFLICT DO NOTHING" if ignore else sql, list(rows))
+
+
+def update_many(connection: Connection, table: sa.Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Set columns of many rows at the driver's own speed; each tuple ends with the row's id."""
+    if rows:
+        mark = _mark_of(connection)
+        columns = ", ".join(f'"{name}" = {mark}' for name in names)
+        sql = f'UPDATE "{table.name}" SET {columns} WHERE "id" = {mark}'  # noqa: S608 - names of our own schema only
+        connection.exec_driver_sql(sql, list(rows))
 
 
 def ignoring(connection: Connection, table: sa.Table) -> Any:
@@ -215,6 +236,10 @@ def _seal_identity(engine: Engine, store_id: str, keys: Keys) -> None:
 def _mark(keys: Keys, store_id: str) -> str:
     """What shows that a key belongs to this store, and nothing else."""
     return fingerprint(keys, "revoker key check", Secret(store_id))
+
+
+def _mark_of(connection: Connection) -> str:
+    return "?" if is_sqlite(connection) else "%s"
 
 
 def _reason(error: SQLAlchemyError) -> str:

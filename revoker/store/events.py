@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from revoker.store import schema
-from revoker.store.database import Store, chunks, reading, writing
+from revoker.store.database import Store, chunks, insert_many, reading, writing
 from revoker.store.rows import canonical
 from revoker.store.times import micros, moment
 
@@ -36,7 +36,13 @@ def emit(store: Store, kind: str, payload: Mapping[str, Any], now: datetime) -> 
 
 def put(connection: Connection, kind: str, payload: Mapping[str, Any], now: datetime) -> None:
     """Put an event into the outbox, within a transaction that is under way."""
-    connection.execute(sa.insert(schema.events).values(kind=kind, payload=canonical(dict(payload)), at=micros(now), attempts=0))
+    put_many(connection, [(kind, payload)], now)
+
+
+def put_many(connection: Connection, told: Sequence[tuple[str, Mapping[str, Any]]], now: datetime) -> None:
+    """Put many events into the outbox, within a transaction that is under way."""
+    rows = [(kind, canonical(dict(payload)), micros(now), 0) for kind, payload in told]
+    insert_many(connection, schema.events, ("kind", "payload", "at", "attempts"), rows)
 
 
 def undelivered(store: Store, limit: int = 100) -> list[Event]:

@@ -17,7 +17,7 @@ from revoker.errors import StoreError, UsageError
 from revoker.model import Credential, Finding, Secret, Status, ValueState
 from revoker.secrets import Keys, seal, unseal
 from revoker.store import schema
-from revoker.store.database import Store, chunks, ignoring, serialize, writing
+from revoker.store.database import Store, chunks, insert_many, serialize, writing
 from revoker.store.rows import STATES, AddResult, canonical, parts_from, parts_text
 from revoker.store.times import maybe_micros, micros
 
@@ -39,16 +39,16 @@ class _Incoming:
     detected: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
-    """What the store has of a credential already."""
+    """What the store has of a credential already, as it is in the row."""
 
     id: int
     incident: str
     parts: str
-    state: ValueState
+    state: str
     detected: int | None
-    sealed: bool  # False after a purge
+    sealed: int  # 0 after a purge
 
 
 def add_findings(store: Store, batch: Sequence[tuple[Finding, Credential | None]], incident: str, now: datetime) -> AddResult:
@@ -105,47 +105,35 @@ def _known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, _Kn
     ).select_from(schema.credentials.outerjoin(schema.sealed_values))
     found: dict[str, _Known] = {}
     for some in chunks(fingerprints, CHUNK):
-        for fp, *rest in connection.execute(query.where(table.fingerprint.in_(some))):
-            id, incident, parts, state, detected, is_sealed = rest
-            found[fp] = _Known(id, incident, parts, STATES[state], detected, bool(is_sealed))
+        for fp, *rest in connection.execute(query.where(table.fingerprint.in_(some))).all():
+            found[fp] = _Known(*rest)
     return found
 
 
 def _insert_new(connection: Connection, fresh: Mapping[str, _Incoming], incident: str, now: datetime) -> None:
     at = micros(now)
+    names = (
+        "fingerprint", "kind", "provider", "parts", "value_state", "detected_at",
+        "incident_id", "status", "reason", "findings", "refusals", "excluded", "unknowns", "ingested_at", "next_check_at",
+    )  # fmt: skip
+    same = (incident, Status.NEW.value, "", 0, 0, 0, 0, at, at)
     rows = [
-        {
-            "fingerprint": fp,
-            "kind": one.cred.kind,
-            "provider": provider_id(one.cred.kind),
-            "status": Status.NEW.value,
-            "reason": "",
-            "parts": parts_text(one.parts),
-            "incident_id": incident,
-            "value_state": one.state.value,
-            "findings": 0,
-            "ingested_at": at,
-            "detected_at": one.detected,
-            "refusals": 0,
-            "next_check_at": at,
-            "excluded": 0,
-            "unknowns": 0,
-        }
+        (fp, one.cred.kind, provider_id(one.cred.kind), parts_text(one.parts), one.state.value, one.detected, *same)
         for fp, one in fresh.items()
     ]
-    if rows:
-        connection.execute(sa.insert(schema.credentials), rows)
+    insert_many(connection, schema.credentials, names, rows)
 
 
 def _seal_new(connection: Connection, keys: Keys, fresh: Mapping[str, _Incoming], ids: Mapping[str, _Known]) -> None:
-    rows = [_sealed(keys, ids[fp].id, one.cred, one.secret_parts) for fp, one in fresh.items()]
-    if rows:
-        connection.execute(sa.insert(schema.sealed_values), rows)
+    rows = [(ids[fp].id, *_sealed(keys, one.cred, one.secret_parts)) for fp, one in fresh.items()]
+    insert_many(connection, schema.sealed_values, SEALED, rows)
 
 
-def _sealed(keys: Keys, id: int, cred: Credential, secret_parts: Mapping[str, Secret]) -> dict[str, Any]:
-    blob = seal(keys, pack(cred.secret, secret_parts), record=cred.fingerprint, field=VALUE)
-    return {"credential_id": id, "key_version": keys.seal.current, "blob": blob}
+SEALED = ("credential_id", "key_version", "blob")
+
+
+def _sealed(keys: Keys, cred: Credential, secret_parts: Mapping[str, Secret]) -> tuple[int, bytes]:
+    return keys.seal.current, seal(keys, pack(cred.secret, secret_parts), record=cred.fingerprint, field=VALUE)
 
 
 def _improve(connection: Connection, keys: Keys, incoming: Mapping[str, _Incoming], known: Mapping[str, _Known]) -> None:
@@ -155,7 +143,7 @@ def _improve(connection: Connection, keys: Keys, incoming: Mapping[str, _Incomin
         changes: dict[str, Any] = {}
         if one.parts and not one.parts.items() <= (had := parts_from(row.parts)).items():
             changes["parts"] = parts_text({**one.parts, **had})
-        if BETTER.index(one.state) > BETTER.index(row.state):
+        if one.state.value != row.state and BETTER.index(one.state) > BETTER.index(STATES[row.state]):
             changes["value_state"] = one.state.value
         if _earlier(row.detected, one.detected) != row.detected:
             changes["detected_at"] = one.detected
@@ -173,14 +161,14 @@ def _seal_again(connection: Connection, keys: Keys, id: int, one: _Incoming) -> 
     if blob is not None and one.secret_parts.keys() <= had.keys():
         return
     connection.execute(sa.delete(table).where(table.c.credential_id == id))
-    connection.execute(sa.insert(table), [_sealed(keys, id, one.cred, {**one.secret_parts, **had})])
+    insert_many(connection, table, SEALED, [(id, *_sealed(keys, one.cred, {**one.secret_parts, **had}))])
 
 
 def _join(connection: Connection, ids: Sequence[int], incident: str) -> None:
     """Make the credentials members of the incident; it becomes the one that they are shown under."""
     if not ids:
         return
-    connection.execute(ignoring(connection, schema.memberships), [{"incident_id": incident, "credential_id": id} for id in ids])
+    insert_many(connection, schema.memberships, ("incident_id", "credential_id"), [(incident, id) for id in ids], ignore=True)
     table = schema.credentials
     for some in chunks(ids, CHUNK):
         connection.execute(
@@ -194,47 +182,39 @@ def _insert_places(connection: Connection, found: Sequence[tuple[int, Finding]])
         return 0
     table = schema.findings
     last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one()
-    connection.execute(ignoring(connection, table), [{"credential_id": id, **place(finding)} for id, finding in found])
+    insert_many(connection, table, ("credential_id", *PLACE), [(id, *place(finding)) for id, finding in found], ignore=True)
     added = sa.select(table.c.credential_id, sa.func.count()).where(table.c.id > last).group_by(table.c.credential_id)
-    counts = [{"of": id, "more": count} for id, count in connection.execute(added)]
+    counts = [(count, id) for id, count in connection.execute(added).all()]
     if counts:
         creds = schema.credentials
         more = sa.update(creds).where(creds.c.id == sa.bindparam("of")).values(findings=creds.c.findings + sa.bindparam("more"))
-        connection.execute(more, counts)
-    return sum(row["more"] for row in counts)
+        connection.execute(more, [{"of": id, "more": count} for count, id in counts])
+    return sum(count for count, _ in counts)
 
 
 def _insert_valueless(connection: Connection, found: Iterable[Finding], incident: str) -> None:
-    rows = [{"incident_id": incident, "value_state": finding.value_state.value, **place(finding)} for finding in found]
-    if rows:
-        connection.execute(ignoring(connection, schema.valueless), rows)
+    rows = [(incident, finding.value_state.value, *place(finding)) for finding in found]
+    insert_many(connection, schema.valueless, ("incident_id", "value_state", *PLACE), rows, ignore=True)
 
 
-def place(finding: Finding) -> dict[str, Any]:
-    """The columns of a place. Its hash says whether two findings are the same."""
+PLACE = ("place", "rule", "source", "file", "line", "commit", "image", "layer", "repository", "reported", "found_at")
+
+
+def place(finding: Finding) -> tuple[Any, ...]:
+    """The values of PLACE. The hash says whether two findings are the same."""
     at = finding.location
-    words = (finding.rule, at.source, at.file, at.commit, at.image, at.layer, at.repository)
-    rule, source, file, commit, image, layer, repository = (clean(word) for word in words)
-    key = f"{rule}\x1f{source}\x1f{file}\x1f{at.line}\x1f{commit}\x1f{image}\x1f{layer}\x1f{repository}".encode()
-    return {
-        "place": blake2b(key, digest_size=16).digest(),
-        "rule": rule or "",
-        "source": source or "",
-        "file": file,
-        "line": at.line,
-        "commit": commit,
-        "image": image,
-        "layer": layer,
-        "repository": repository,
-        "reported": clean(finding.reported),
-        "found_at": maybe_micros(finding.found_at),
-    }
+    words = (finding.rule, at.source, at.file, at.commit, at.image, at.layer, at.repository, finding.reported)
+    key = "\x1f".join([word or "" for word in words])
+    if not key.isascii() or len(key) > LONGEST or "\x00" in key:
+        words = tuple(word if word is None else clean(word) for word in words)  # type: ignore[assignment]
+        key = "\x1f".join([word or "" for word in words])
+    rule, source, file, commit, image, layer, repository, reported = words
+    hashed = blake2b(f"{at.line}\x1f{key}".encode(), digest_size=16).digest()
+    return hashed, rule, source, file, at.line, commit, image, layer, repository, reported, maybe_micros(finding.found_at)
 
 
-def clean(text: str | None) -> str | None:
+def clean(text: str) -> str:
     """Text that every database takes: no lone surrogates, no NUL, not endless."""
-    if text is None or (text.isascii() and len(text) <= LONGEST and "\x00" not in text):
-        return text
     return text[:LONGEST].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 

@@ -179,23 +179,29 @@ def life_of(row: CredentialRow) -> Life:
     )
 
 
-def life_values(life: Life) -> dict[str, Any]:
-    """A life as column values."""
-    return {
-        "status": life.status.value,
-        "validity": None if life.validity is None else life.validity.value,
-        "reason": life.reason,
-        "live_at": maybe_micros(life.live_at),
-        "contained_at": maybe_micros(life.contained_at),
-        "acked_at": maybe_micros(life.acked_at),
-        "refused_at": maybe_micros(life.refused_at),
-        "last_refused_at": maybe_micros(life.last_refused_at),
-        "refusals": life.refusals,
-        "dead_at": maybe_micros(life.dead_at),
-        "checked_at": maybe_micros(life.checked_at),
-        "next_check_at": maybe_micros(life.next_check_at),
-        "unknowns": life.unknowns,
-    }
+LIFE = (
+    "status", "validity", "reason", "live_at", "contained_at", "acked_at", "refused_at", "last_refused_at", "refusals",
+    "dead_at", "checked_at", "next_check_at", "unknowns",
+)  # fmt: skip
+
+
+def life_values(life: Life) -> tuple[Any, ...]:
+    """A life as the values of LIFE."""
+    return (
+        life.status.value,
+        None if life.validity is None else life.validity.value,
+        life.reason,
+        maybe_micros(life.live_at),
+        maybe_micros(life.contained_at),
+        maybe_micros(life.acked_at),
+        maybe_micros(life.refused_at),
+        maybe_micros(life.last_refused_at),
+        life.refusals,
+        maybe_micros(life.dead_at),
+        maybe_micros(life.checked_at),
+        maybe_micros(life.next_check_at),
+        life.unknowns,
+    )
 
 
 def canonical(document: Any) -> str:
@@ -214,6 +220,7 @@ def parts_from(text: str) -> Mapping[str, str]:
     return NOTHING if text == "{}" else MappingProxyType(json.loads(text))
 
 
+@lru_cache(maxsize=1024)
 def identity_text(identity: Identity | None) -> str | None:
     """An identity as text; None when it says nothing."""
     if identity is None or identity == Identity():

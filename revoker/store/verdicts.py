@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,10 +14,11 @@ from revoker.lifecycle import Life, after_change, after_verdict
 from revoker.model import Effect, Evidence, Status, Validity, Verdict
 from revoker.sdk.shapes import Propagation
 from revoker.store import schema
-from revoker.store.database import Store, chunks, reading, writing
-from revoker.store.events import put
+from revoker.store.database import Store, chunks, insert_many, reading, update_many, writing
+from revoker.store.events import put, put_many
 from revoker.store.rows import (
     COLUMNS,
+    LIFE,
     VALIDITIES,
     CredentialRow,
     Transition,
@@ -32,7 +33,11 @@ from revoker.store.times import maybe_micros, micros, moment
 
 CAUTIOUS = Propagation(timedelta(hours=1))  # for a kind without a declared window
 
+LIVE, DEAD, RESURRECTED = "credential.live", "credential.dead", "credential.resurrected"
+VERDICT = ("credential_id", "at", "validity", "reason", "host", "http_status", "code", "seen_at", "identity")
+
 Known = dict[str, tuple[int, CredentialRow]]
+Told = tuple[str, Mapping[str, Any]]  # an event's kind and payload
 
 
 def record_verdicts(
@@ -43,22 +48,32 @@ def record_verdicts(
     `windows` holds the propagation of each kind id. Fingerprints that are not in the store are left out.
     """
     transitions: list[Transition] = []
+    told: list[Told] = []
+    history: list[tuple[Any, ...]] = []
+    identities: dict[int, tuple[Any, ...]] = {}
     with writing(store) as connection:
-        known = _locked(connection, [fp for fp, _ in items])
-        updates: dict[int, dict[str, Any]] = {}
-        history: list[dict[str, Any]] = []
+        known = _locked(connection, {fp for fp, _ in items})
         lives = {fp: life_of(row) for fp, (_, row) in known.items()}
         for fp, verdict in items:
             if fp not in known:
                 continue
             id, row = known[fp]
-            before, lives[fp] = lives[fp], after_verdict(lives[fp], verdict, windows.get(row.kind, CAUTIOUS), now)
-            updates[id] = {"of": id, "seen": identity_text(verdict.identity), **life_values(lives[fp])}
-            history.append(_verdict_values(id, verdict, now))
-            if before.status is not lives[fp].status:
-                transitions.append(Transition(fp, before.status, lives[fp].status, verdict))
-            _tell(connection, row, before, lives[fp], now)
-        _write(connection, list(updates.values()), history)
+            before, after = lives[fp], after_verdict(lives[fp], verdict, windows.get(row.kind, CAUTIOUS), now)
+            lives[fp] = after
+            if before.status is not after.status:
+                transitions.append(Transition(fp, before.status, after.status, verdict))
+            said = identity_text(verdict.identity)
+            if said is not None and verdict.identity != row.identity:
+                identities[id] = (said, id)
+            history.append(_verdict_values(id, verdict, said, now))
+            told += _news(row, before, after)
+        update_many(connection, schema.credentials, LIFE, [(*life_values(lives[fp]), id) for fp, (id, _) in known.items()])
+        update_many(connection, schema.credentials, ("identity",), list(identities.values()))
+        insert_many(connection, schema.verdicts, VERDICT, history)
+        for kind, about in told:
+            if kind == RESURRECTED:
+                _reopen(connection, about["incident"], now)
+        put_many(connection, told, now)
     return transitions
 
 
@@ -66,7 +81,7 @@ def record_change(store: Store, fingerprint: str, effect: Effect, now: datetime,
     """Note a change that the provider acknowledged. `residual` is how long sessions may outlive it."""
     with writing(store) as connection:
         id, row = _one(connection, fingerprint)
-        values = life_values(after_change(life_of(row), effect, now))
+        values: dict[str, Any] = dict(zip(LIFE, life_values(after_change(life_of(row), effect, now)), strict=True))
         if residual is not None:
             values["residual_until"] = max(micros(now + residual), maybe_micros(row.residual_until) or 0)
         connection.execute(sa.update(schema.credentials).where(schema.credentials.c.id == id).values(values))
@@ -109,18 +124,18 @@ def history_of(store: Store, fingerprints: Iterable[str]) -> dict[str, list[Verd
     found: dict[str, list[VerdictRow]] = {}
     with reading(store) as connection:
         for some in chunks(fingerprints):
-            for fp, *row in connection.execute(query.where(creds.fingerprint.in_(some))):
+            for fp, *row in connection.execute(query.where(creds.fingerprint.in_(some))).all():
                 found.setdefault(fp, []).append(_verdict_row(row))
     return found
 
 
-def _locked(connection: Connection, fingerprints: Sequence[str]) -> Known:
+def _locked(connection: Connection, fingerprints: Iterable[str]) -> Known:
     """The rows, locked against other writers, always in the same order."""
     table = schema.credentials
     query = sa.select(table.c.id, *COLUMNS).order_by(table.c.id).with_for_update()
     found: Known = {}
-    for some in chunks(sorted(set(fingerprints))):
-        for id, *row in connection.execute(query.where(table.c.fingerprint.in_(some))):
+    for some in chunks(sorted(fingerprints)):
+        for id, *row in connection.execute(query.where(table.c.fingerprint.in_(some))).all():
             found[row[0]] = (id, credential_row(row))
     return found
 
@@ -132,19 +147,11 @@ def _one(connection: Connection, fingerprint: str) -> tuple[int, CredentialRow]:
     return known[fingerprint]
 
 
-def _verdict_values(id: int, verdict: Verdict, now: datetime) -> dict[str, Any]:
+def _verdict_values(id: int, verdict: Verdict, identity: str | None, now: datetime) -> tuple[Any, ...]:
+    """The values of VERDICT."""
     seen = verdict.evidence
-    return {
-        "credential_id": id,
-        "at": micros(now),
-        "validity": verdict.validity.value,
-        "reason": verdict.reason,
-        "host": seen.host if seen else None,
-        "http_status": seen.status if seen else None,
-        "code": seen.code if seen else None,
-        "seen_at": micros(seen.at) if seen else None,
-        "identity": identity_text(verdict.identity),
-    }
+    evidence = (None, None, None, None) if seen is None else (seen.host, seen.status, seen.code, micros(seen.at))
+    return (id, micros(now), verdict.validity.value, verdict.reason, *evidence, identity)
 
 
 def _verdict_row(row: Sequence[Any]) -> VerdictRow:
@@ -154,34 +161,24 @@ def _verdict_row(row: Sequence[Any]) -> VerdictRow:
     return VerdictRow(moment(at), known, reason, evidence, None if identity is None else identity_from(identity))
 
 
-def _write(connection: Connection, updates: list[dict[str, Any]], history: list[dict[str, Any]]) -> None:
-    """The new lives, and the history. What a verdict does not say about the identity stays as it was."""
-    if not updates:
-        return
-    table = schema.credentials
-    names = [name for name in updates[0] if name not in ("of", "seen")]
-    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
-    values["identity"] = sa.func.coalesce(sa.bindparam("seen", type_=sa.Text), table.c.identity)
-    connection.execute(sa.update(table).where(table.c.id == sa.bindparam("of")).values(values), updates)
-    connection.execute(sa.insert(schema.verdicts), history)
-
-
-def _tell(connection: Connection, row: CredentialRow, before: Life, after: Life, now: datetime) -> None:
+def _news(row: CredentialRow, before: Life, after: Life) -> Iterator[Told]:
     """The events of a change of life: live for the first time, proven dead after it lived, alive again."""
-    about = {
+    if before.live_at is None and after.live_at is not None:
+        yield LIVE, _about(row, after)
+    if before.status is Status.DEAD and after.status is Status.LIVE:
+        yield RESURRECTED, _about(row, after)
+    if before.status is not Status.DEAD and after.status is Status.DEAD and after.live_at is not None:
+        yield DEAD, _about(row, after)
+
+
+def _about(row: CredentialRow, life: Life) -> dict[str, str]:
+    return {
         "fingerprint": row.fingerprint,
         "kind": row.kind,
         "provider": row.provider,
         "incident": row.incident,
-        "reason": after.reason,
+        "reason": life.reason,
     }
-    if before.live_at is None and after.live_at is not None:
-        put(connection, "credential.live", about, now)
-    if before.status is Status.DEAD and after.status is Status.LIVE:
-        put(connection, "credential.resurrected", about, now)
-        _reopen(connection, row.incident, now)
-    if before.status is not Status.DEAD and after.status is Status.DEAD and after.live_at is not None:
-        put(connection, "credential.dead", about, now)
 
 
 def _reopen(connection: Connection, incident: str, now: datetime) -> None:
