@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -44,16 +44,8 @@ def definition(provider_id: str) -> str:
 
 def policy(settings: Settings) -> str:
     """The version of what the operator decided: approvals, approvers, limits, ownership, destinations, endpoints."""
-    parts = {
-        "approvals": dict(settings.approvals),
-        "approvers": sorted([approver.name, approver.key] for approver in settings.approvers),
-        "limits": asdict(settings.limits),
-        "ownership": {name: _plain(value) for name, value in asdict(settings.ownership).items()},
-        "destinations": [_plain(asdict(place)) for place in settings.destinations],
-        "endpoints": _plain(dict(settings.endpoints)),
-        "canaries": sorted(settings.canaries),
-    }
-    return digest(parts)[:32]
+    names = ("approvals", "approvers", "limits", "ownership", "destinations", "endpoints", "canaries")
+    return digest({name: _plain(getattr(settings, name)) for name in names})[:32]
 
 
 def instant(moment: datetime) -> str:
@@ -67,6 +59,8 @@ def parse_instant(text: str) -> datetime:
 
 
 def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

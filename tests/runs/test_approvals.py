@@ -37,7 +37,7 @@ def planned(site: Site, requester: str = "dave", playbook: str = "revoke-now") -
     return make_plan(site.store, site.settings, Selection(), playbook=playbook, requester=requester, now=utc_now())
 
 
-def refused(site: Site, plan: Plan, match: str = "", *, now: Any = None, settings: Any = None) -> None:
+def refused(site: Site, plan: Plan, match: str | None = None, *, now: Any = None, settings: Any = None) -> None:
     with pytest.raises(ApprovalRefused, match=match):
         apply(site.store, settings or site.settings, plan.digest, now or utc_now())
     assert runs.list_runs(site.store) == []
@@ -49,7 +49,7 @@ def test_no_approval_no_run(site: Site) -> None:
     site.approved(plan.digest)
     assert status(site.store, site.settings, plan.digest, utc_now()) == (0, ("alice",))
     assert len(apply(site.store, site.settings, plan.digest, utc_now())) == 1
-    assert audit.verify_store(site.store).ok
+    assert audit.check(site.store).ok
 
 
 def test_a_beginning_of_the_digest_is_enough(site: Site) -> None:
@@ -121,7 +121,7 @@ def test_time_runs_out(site: Site) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        '[limits]\nmutations_per_run = 2\n',
+        "[limits]\nmutations_per_run = 2\n",
         "[approvals]\nrevoke = 0\n",
         '[ownership.accounts]\nfakery = ["others"]\n',
         '[[destination]]\nkind = "fakery_key"\npath = "secret/x"\n',
