@@ -17,6 +17,7 @@ from revoker.store.credentials import Selection
 if TYPE_CHECKING:
     from revoker.store.credentials import CredentialRow
 
+ASK_AGAIN = timedelta(hours=1)
 SOON = 2.0  # seconds between looks at something that needs a moment to come into effect
 
 
@@ -30,8 +31,7 @@ def look(turn: Turn) -> Done:
         turn.settle({"result": "done", "validity": verdict.validity.value, "reason": verdict.reason})
         return DONE
     started = _since(turn)
-    window = verify.windows(turn.work.settings)[turn.kind.id].window
-    if turn.now - started < max(window, timedelta(seconds=30)):
+    if turn.now - started < max(_window(turn), timedelta(seconds=30)):
         return _later(turn, turn.now + timedelta(seconds=SOON), f"it is {verdict.validity} yet ({verdict.reason})")
     which = "The new one" if turn.step["of"] == "new" else "It"
     raise Parked(
@@ -51,7 +51,9 @@ def prove(turn: Turn) -> Done:
     if row.status is Status.DEAD:
         turn.settle({"result": "done", "refusals": row.refusals, "dead_at": row.dead_at.isoformat() if row.dead_at else None})
         return DONE
-    due = row.next_check_at or turn.now + timedelta(hours=1)
+    due = row.next_check_at or turn.now + ASK_AGAIN
+    if row.validity is Validity.LIVE and row.acked_at is not None and turn.now - row.acked_at > _window(turn) + turn.work.inline:
+        due = max(due, turn.now + ASK_AGAIN)  # still accepted, long after the change: a person should look
     return _later(turn, due, f"{row.status}: {row.refusals} refusals so far, {row.validity} at the last look ({row.reason})")
 
 
@@ -76,6 +78,10 @@ def is_refused(turn: Turn) -> bool:
     verdict = check(turn, turn.credential)
     record(turn, verdict)
     return verdict.validity is Validity.DEAD
+
+
+def _window(turn: Turn) -> timedelta:
+    return verify.windows(turn.work.settings)[turn.kind.id].window
 
 
 def _just_changed(row: CredentialRow) -> bool:

@@ -16,7 +16,6 @@ from revoker.store import credentials as rows_of
 from revoker.store import incidents, plans, schema
 from revoker.store.credentials import Selection
 from revoker.store.database import writing
-
 from tests.runs.conftest import Build, Site, utc_now
 
 VAULT = """

@@ -58,7 +58,8 @@ def main() -> None:
     from revoker.runs import engine, engine_flow, engine_serializer  # noqa: F401 - the same
 
     load_fakery()
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()
@@ -72,7 +73,8 @@ def main() -> None:
                 os._exit(1)
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
