@@ -81,7 +81,7 @@ def _checked(session: Session, file: Path | None, anchors: Path | None, *, keyed
     from revoker.secrets import load_keys
 
     if file is None:
-        return audit.verify_store(session.store)
+        return audit.check(session.store)
     key = load_keys(session.settings).audit_key if keyed else None
     with file.open(encoding="utf-8") as lines:
         return audit.verify_export(lines, key=key, anchors=audit.read_anchors(anchors) if anchors else ())

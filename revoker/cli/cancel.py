@@ -14,7 +14,7 @@ from revoker.errors import ExitCode
 def command(
     ctx: typer.Context,
     *,
-    run: Annotated[list[str], typer.Argument(help="The runs to stop.", metavar="RUN...")],
+    run: Annotated[list[str], typer.Argument(help="The runs to stop.", metavar="RUN")],
 ) -> ExitCode:
     """Stop runs before their next change. What was done stays done, and stands in the journal."""
     from revoker.runs.apply import cancel

@@ -14,7 +14,7 @@ from revoker.errors import ExitCode
 def command(
     ctx: typer.Context,
     *,
-    reports: Annotated[list[str], typer.Argument(help="Reports of any scanner, or - for standard input.", metavar="FILE...")],
+    reports: Annotated[list[str], typer.Argument(help="Reports of any scanner, or - for standard input.", metavar="FILE")],
     incident: Annotated[
         str | None, typer.Option(help="Add to this incident; a new one is opened without it.", metavar="ID")
     ] = None,

@@ -56,7 +56,7 @@ def show(
 
 
 @app.command("lint")
-def lint(files: Annotated[list[Path], typer.Argument(help="Playbook files.", metavar="FILE...")]) -> ExitCode:
+def lint(files: Annotated[list[Path], typer.Argument(help="Playbook files.", metavar="FILE")]) -> ExitCode:
     """Check playbook files against the laws: known words and effects, the new before the old, every revoke proven."""
     from revoker import catalog
     from revoker.playbook import check_kinds, load_playbook

@@ -16,7 +16,7 @@ from revoker.errors import ExitCode, UsageError
 def command(
     ctx: typer.Context,
     *,
-    reports: Annotated[list[str], typer.Argument(help="Reports of any scanner, or - for standard input.", metavar="REPORT...")],
+    reports: Annotated[list[str], typer.Argument(help="Reports of any scanner, or - for standard input.", metavar="REPORT")],
     incident: Annotated[
         str | None, typer.Option(help="Add to this incident; a new one is opened without it.", metavar="ID")
     ] = None,
@@ -60,7 +60,7 @@ def command(
         playbook=playbook,
         plan_only=plan_only,
         yes=yes,
-        requester=ingesting.name_of(names[0] if names else ""),
+        requester=ingesting.name_of(names[0] if names and not key else ""),  # where two must say yes, the requester is neither
         keys=tuple(zip(names, key or (), strict=False)),
         wait=wait,
         file=file,

@@ -62,8 +62,8 @@ def _ingest(session: Session, wishes: Wishes) -> str:
     ingesting.must_exist(wishes.reports)
     incident = ingesting.incident(session.new_store, wishes.incident, wishes.title)
     if wishes.attest:
-        key = wishes.keys[0][1] if wishes.keys else None
-        ingesting.attest(session, incident, why=wishes.attest, until="30d", by=wishes.requester, key=key)
+        who, key = wishes.keys[0] if wishes.keys else (wishes.requester, None)
+        ingesting.attest(session, incident, why=wishes.attest, until="30d", by=who, key=key)
     read = ingesting.read(session, wishes.reports, incident, wishes.format)
     output.tell(f"Incident {incident}: {read.findings} findings, {read.credentials} credentials, {read.new} new.")
     ingesting.tell_problems(read)

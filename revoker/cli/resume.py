@@ -15,7 +15,7 @@ def command(
     ctx: typer.Context,
     *,
     run: Annotated[
-        list[str] | None, typer.Argument(help="Only these runs; a failed one is tried again by name.", metavar="RUN...")
+        list[str] | None, typer.Argument(help="Only these runs; a failed one is tried again by name.", metavar="RUN")
     ] = None,
     done: Annotated[
         bool, typer.Option("--done", help="Say by name that you did what these runs wait for; revoker still checks it.")

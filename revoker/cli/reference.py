@@ -1,0 +1,100 @@
+"""Writes docs/cli.md, docs/exit-codes.md and docs/providers.md from the program itself: `python -m revoker.cli.reference`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from revoker.cli.app import ABOUT, app, command
+from revoker.cli.commands import SECTIONS
+from revoker.errors import ExitCode
+from revoker.report import catalogue
+from revoker.report.text import code_span, span
+
+WIDTH = 100
+MADE = "<!-- Made by `python -m revoker.cli.reference`; do not edit. -->\n"
+MEANING = {
+    ExitCode.DONE: "Done, and nothing is live. For `ingest`: everything was read.",
+    ExitCode.BUG: "A bug of ours. The message names a type and an id; run again with `--debug` to see where it came from.",
+    ExitCode.USAGE: "The command line asks for something that does not exist or does not fit.",
+    ExitCode.SETUP: "Configuration, store, key, authority or Vault: something is missing, refused or damaged. Nothing was changed.",
+    ExitCode.PARTIAL: "`ingest` only: a report could be read only in part, or not at all; what was read is kept.",
+    ExitCode.LIVE: "Live credentials were found, or are left.",
+    ExitCode.UNKNOWN: "None is live, but one could not be decided, or its death is not proven yet.",
+    ExitCode.WAITING: "Waits for a person or for time: an approval, a step by hand, a parked run.",
+    ExitCode.FAILED: "A run or a check of the drill failed.",
+}
+
+
+def documents() -> dict[str, str]:
+    """The text of each page, by its file name."""
+    return {"cli.md": cli(), "exit-codes.md": exit_codes(), "providers.md": providers()}
+
+
+def cli() -> str:
+    """Every command with its help as the program prints it."""
+    parts = [MADE, "# Commands\n", f"{ABOUT} The same selection options, `--json` and [exit codes](exit-codes.md) everywhere.\n"]
+    parts.append(_help(typer.main.get_command(app), "revoker"))
+    for title, entries in SECTIONS:
+        parts.append(f"## {title}\n")
+        for entry in entries:
+            parts += [f"### revoker {entry.name}\n", *_helps(command(entry.name), f"revoker {entry.name}")]
+    return "\n".join(parts)
+
+
+def exit_codes() -> str:
+    """The table of exit codes."""
+    lines = [MADE, "# Exit codes\n", "| code | meaning |", "|---:|---|"]
+    lines += [f"| {code.value} | {MEANING[code]} |" for code in ExitCode]
+    lines += ["", "130 is an interruption (Ctrl-C), 141 a reader that went away. All others are reserved.", ""]
+    lines += ["When several fit, the first of 13, 12, 10, 11 is given.", ""]
+    return "\n".join(lines)
+
+
+def providers() -> str:
+    """All providers and kinds: what is checked, changed, and left to a person."""
+    doc = catalogue.document()
+    lines = [MADE, "# Providers\n"]
+    total = sum(len(one["kinds"]) for one in doc["providers"])
+    lines.append(f"{len(doc['providers'])} providers, {total} kinds. `revoker providers show KIND` tells more of each.\n")
+    for provider in doc["providers"]:
+        hosts = ", ".join(code_span(host) for host in provider["hosts"]) or "the operator's own hosts"
+        lines += [f"## {provider['title']}\n", f"`{provider['id']}` at {hosts}. [Documentation]({provider['docs']}).\n"]
+        lines += ["| kind | what it is | changes | proof of death |", "|---|---|---|---|"]
+        lines += [_kind(kind["id"]) for kind in provider["kinds"]]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def write(folder: Path) -> None:
+    """Write all pages."""
+    for name, text in documents().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _kind(kind_id: str) -> str:
+    doc = catalogue.kind_document(kind_id)
+    effects = sorted({action["effect"] + (" (experimental)" if action["experimental"] else "") for action in doc["actions"]})
+    proof = f"{doc['refusals']} refusals over {span(doc['propagation_s'])}"
+    return f"| `{kind_id}` | {doc['title']} | {', '.join(effects) or 'by hand'} | {proof} |"
+
+
+def _helps(found: Any, path: str) -> Iterator[str]:
+    """The help of a command, and of its own commands."""
+    yield _help(found, path)
+    for name, inner in getattr(found, "commands", {}).items():
+        yield f"#### {path} {name}\n"
+        yield _help(inner, f"{path} {name}")
+
+
+def _help(found: Any, path: str) -> str:
+    context = found.context_class(found, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH)
+    return "```text\n" + str(found.get_help(context)).rstrip() + "\n```\n"
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

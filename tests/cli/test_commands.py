@@ -1,0 +1,194 @@
+"""Commands on fake providers: what they find, what they say, and how they end."""
+
+from __future__ import annotations
+
+from revoker.errors import ExitCode
+from tests.cli.conftest import Space
+
+
+def test_an_empty_store_is_done(empty: Space) -> None:
+    assert empty.cli("status").code == ExitCode.SETUP  # there is no store yet
+    (empty.folder / "nothing.json").write_text("[]")
+    assert empty.cli("ingest", "nothing.json", "--format", "gitleaks").code == ExitCode.DONE
+    listed = empty.cli("status", "--json")
+    assert listed.code == ExitCode.DONE
+    assert listed.json["credentials"] == []
+
+
+def test_from_report_to_verdicts(space: Space) -> None:
+    space.plant("GROQ_API_KEY", "groq", "groq_api_key")
+    space.plant("HF_TOKEN", "huggingface", "huggingface_token", state="deleted")
+    took = space.cli("ingest", "leak.env", "--title", "laptop", "--attest", "our laptop", "--as", "alice", "--json")
+    assert took.code == ExitCode.DONE
+    assert (took.json["findings"], took.json["credentials"], took.json["new"]) == (2, 2, 2)
+    incident = took.json["incident"]
+    assert space.cli("status").code == ExitCode.UNKNOWN  # not asked yet
+    verified = space.cli("verify", "--json")
+    assert verified.code == ExitCode.LIVE
+    by_kind = {c["kind"]: c for c in verified.json["credentials"]}
+    assert by_kind["groq_api_key"]["status"] == "live"
+    assert by_kind["huggingface_token"]["status"] == "dead"
+    assert verified.json["asked"] == 2
+    assert space.cli("verify", "--json").json["fresh"] == 2
+    assert space.cli("status", "--status", "dead").code == ExitCode.DONE
+    assert space.cli("status", "--provider", "groq", "--incident", incident).code == ExitCode.LIVE
+    assert space.cli("status", "--kind", "huggingface_token", "--json").json["counts"]["dead"] == 1
+
+
+def test_nothing_is_asked_without_a_word_that_it_is_ours(space: Space) -> None:
+    space.plant("GROQ_API_KEY", "groq", "groq_api_key")
+    incident = space.cli("ingest", "leak.env", "--json").json["incident"]
+    verified = space.cli("verify", "--json")
+    assert verified.json["credentials"][0]["reason"] == "not_owned"
+    assert not space.fakes["groq"].log.all()
+    assert space.cli("attest", incident, "--why", "our laptop", "--as", "alice").code == ExitCode.DONE
+    assert space.cli("verify", "--json").json["counts"]["live"] == 1
+
+
+def test_ingesting_the_same_again_adds_nothing(space: Space) -> None:
+    space.plant("GROQ_API_KEY", "groq", "groq_api_key")
+    first = space.cli("ingest", "leak.env", "--json").json
+    again = space.cli("ingest", "leak.env", "--incident", first["incident"], "--json").json
+    assert (first["new"], again["new"]) == (1, 0)
+
+
+def test_a_damaged_report_is_partial(space: Space) -> None:
+    (space.folder / "cut.json").write_text('[{"RuleID": "x", "Secret": "y"')
+    took = space.cli("ingest", "cut.json", "--format", "gitleaks", "--json")
+    assert took.code == ExitCode.PARTIAL
+    assert took.json["incomplete"] or took.out == ""
+
+
+def test_a_missing_report_is_a_usage_error_and_opens_no_incident(space: Space) -> None:
+    assert space.cli("ingest", "no-such-file.json").code == ExitCode.USAGE
+    assert space.cli("status").code == ExitCode.SETUP
+
+
+def test_show_tells_a_credential_by_a_part_of_its_fingerprint(space: Space) -> None:
+    secret = space.plant("GROQ_API_KEY", "groq", "groq_api_key")
+    space.cli("ingest", "leak.env", "--attest", "ours")
+    fingerprint = space.cli("verify", "--json").json["credentials"][0]["fingerprint"]
+    shown = space.cli("show", fingerprint[:10], "--json")
+    assert shown.code == ExitCode.LIVE
+    assert shown.json["verdicts"][0]["reason"] == shown.json["reason"]
+    text = space.cli("show", fingerprint[:10]).out
+    assert "confirmed live" in text
+    assert secret not in text + shown.out
+    assert space.cli("show", "fp_none").code == ExitCode.USAGE
+
+
+def test_accept_closes_the_incident(space: Space) -> None:
+    space.plant("GROQ_API_KEY", "groq", "groq_api_key")
+    space.cli("ingest", "leak.env", "--attest", "ours")
+    space.cli("verify")
+    fingerprint = space.cli("status", "--json").json["credentials"][0]["fingerprint"]
+    accepted = space.cli("accept", fingerprint, "--why", "test tenant", "--as", "alice")
+    assert accepted.code == ExitCode.DONE
+    assert "is closed" in accepted.err
+    assert space.cli("status", "--json").json["counts"]["accepted"] == 1
+    assert space.cli("report", "--json").json["incidents"][0]["closed_at"]
+    assert space.cli("audit", "verify").code == ExitCode.DONE
+
+
+def test_the_kill_switch_is_shown_and_audited(space: Space) -> None:
+    (space.folder / "nothing.json").write_text("[]")
+    space.cli("ingest", "nothing.json", "--format", "gitleaks")
+    assert space.cli("stop", "--as", "alice", "--why", "drill").code == ExitCode.DONE
+    assert "kill switch is on" in space.cli("status").err
+    assert "kill switch" in space.cli("doctor", "--offline").out
+    assert space.cli("start", "--as", "alice").code == ExitCode.DONE
+    exported = space.cli("audit", "export").out
+    assert '"stopped"' in exported
+    assert '"started"' in exported
+
+
+def test_an_edited_export_is_found(space: Space) -> None:
+    (space.folder / "nothing.json").write_text("[]")
+    space.cli("ingest", "nothing.json", "--format", "gitleaks")
+    space.cli("stop", "--as", "alice", "--why", "first")
+    space.cli("start", "--as", "alice")
+    space.cli("audit", "export", "-o", "log.jsonl")
+    assert space.cli("audit", "verify", "log.jsonl", "--keyed", "--anchors", "anchor.jsonl", "--json").json["ok"] is True
+    log = space.folder / "log.jsonl"
+    log.write_text(log.read_text().replace("first", "other"))
+    checked = space.cli("audit", "verify", "log.jsonl", "--json")
+    assert checked.code == ExitCode.SETUP
+    assert checked.json["ok"] is False
+
+
+def test_recheck_finds_what_came_back_to_life(space: Space) -> None:
+    space.plant("GROQ_API_KEY", "groq", "groq_api_key", state="disabled")
+    space.cli("ingest", "leak.env", "--attest", "ours")
+    assert space.cli("verify").code == ExitCode.DONE
+    space.fakes["groq"].book.change("id-GROQ_API_KEY", "live")
+    assert space.cli("recheck", "--json").json["due"] == 0  # due after an hour
+    assert space.cli("verify", "--force", "--json").json["counts"]["live"] == 1
+    assert space.cli("metrics", "--json").json["metrics"]["resurrections"] == 1
+    assert "revoker_resurrections 1" in space.cli("metrics", "--format", "prometheus").out
+
+
+def test_watch_ends_after_its_rounds(space: Space) -> None:
+    (space.folder / "nothing.json").write_text("[]")
+    space.cli("ingest", "nothing.json", "--format", "gitleaks")
+    watched = space.cli("watch", "--rounds", "2", "--every", "1s", "--json")
+    assert watched.code == ExitCode.DONE
+    assert watched.out.count('"revoker/watch/1"') == 2
+
+
+def test_doctor_says_what_is_missing(empty: Space) -> None:
+    found = empty.cli("doctor", "--offline", "--json")
+    assert found.code == ExitCode.SETUP
+    checks = {one["check"]: one for one in found.json["checks"]}
+    assert checks["configuration"]["ok"] is True
+    assert checks["store"]["ok"] is False
+    assert checks["store"]["next"]
+    assert checks["approvers"]["ok"] is True
+
+
+def test_init_writes_a_private_configuration_once(empty: Space) -> None:
+    from revoker.cli.app import run
+
+    assert run(["init", "--folder", "new"]) == ExitCode.DONE
+    assert (empty.folder / "new" / "revoker.toml").stat().st_mode & 0o777 == 0o600
+    assert (empty.folder / "new" / "revoker.db").exists()
+    assert run(["init", "--folder", "new"]) == ExitCode.USAGE
+    assert run(["status", "--config", "new/revoker.toml"]) == ExitCode.DONE
+
+
+def test_playbooks_are_listed_shown_and_checked(empty: Space) -> None:
+    listed = empty.cli("playbooks", "--json").json["playbooks"]
+    assert {"contain", "revoke-now"} <= {one["id"] for one in listed}
+    assert "revoke" in empty.cli("playbooks", "show", "revoke-now").out
+    (empty.folder / "bad.toml").write_text('title = "x"\nefects = []\n')
+    assert empty.cli("playbooks", "lint", "bad.toml").code == ExitCode.SETUP
+    assert empty.cli("playbooks", "show", "nothing").code == ExitCode.USAGE
+
+
+def test_providers_are_listed_and_shown(empty: Space) -> None:
+    listed = empty.cli("providers", "--json").json["providers"]
+    assert {"groq", "openai"} <= {one["id"] for one in listed}
+    shown = empty.cli("providers", "show", "groq_api_key")
+    assert "proof of death" in shown.out
+    assert empty.cli("providers", "show", "nothing").code == ExitCode.USAGE
+
+
+def test_a_report_in_each_format(space: Space) -> None:
+    secret = space.plant("GROQ_API_KEY", "groq", "groq_api_key")
+    space.cli("ingest", "leak.env", "--attest", "ours")
+    space.cli("verify")
+    for name in ("r.html", "r.md", "r.csv", "r.json", "r.txt"):
+        assert space.cli("report", "-o", name).code == ExitCode.LIVE
+        made = (space.folder / name).read_text()
+        assert "groq_api_key" in made
+        assert secret not in made
+        assert (space.folder / name).stat().st_mode & 0o777 == 0o600
+    assert "D24" in space.cli("report").out
+
+
+def test_a_report_is_not_written_through_a_link(space: Space) -> None:
+    (space.folder / "nothing.json").write_text("[]")
+    space.cli("ingest", "nothing.json", "--format", "gitleaks")
+    (space.folder / "target").write_text("keep")
+    (space.folder / "r.html").symlink_to(space.folder / "target")
+    assert space.cli("report", "-o", "r.html").code == ExitCode.USAGE
+    assert (space.folder / "target").read_text() == "keep"
