@@ -224,7 +224,7 @@ def ingest(work: Path, _server: Path, _reps: int) -> str:
     )
     report.unlink()
     (folder / "revoker.toml").write_text("")  # nothing is declared as owned: the plan asks nobody
-    row("revoker status", ours("status", "--json", cwd=folder), "of the 100,000 credentials")
+    row("revoker status", ours("status", cwd=folder), "of the 100,000 credentials")
     row(
         "revoker plan",
         ours("plan", "--json", cwd=folder, good=(0, 2, 10, 11, 12)),

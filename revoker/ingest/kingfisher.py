@@ -12,6 +12,7 @@ from revoker.ingest.source import Source
 from revoker.model import NOTHING, Finding, Location, Secret
 
 ID_IN_COMMAND = re.compile(r"(?<![A-Z0-9])(A[KS]IA[A-Z0-9]{16})(?![A-Z0-9])")
+URI_IN_COMMAND = re.compile(r"'([a-z][a-z0-9+.-]{1,20}://[^\s']{1,4096})'")
 NO_FINDING = ("audit", "metadata", "summary", "scan_summary")  # what stands beside or after the findings
 
 
@@ -37,6 +38,8 @@ def _finding(body: Mapping[str, Any], rule: str, value: str, source: Source) -> 
         value, parts = secret, {"key_id": value}
     elif ".aws." in rule and (found := ID_IN_COMMAND.search(_command(body))) and found[1] != value:
         parts = {"key_id": found[1]}  # version 1 reports the secret and shows the id in a command only
+    elif rule.endswith("credential-uri") and (uri := URI_IN_COMMAND.search(_command(body))) and f":{value}@" in uri[1]:
+        value = uri[1]  # the finding is the password alone; the address that it opens stands in a command only
     elif username := captures.get("USERNAME") or captures.get("DOCKER_USERNAME"):
         parts = {"username": username[:200]}
     token = captures.get("AWS_SESSION_TOKEN") or captures.get("SESSION_TOKEN")

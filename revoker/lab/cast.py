@@ -59,7 +59,7 @@ SAAS = (
     Part("google", "google_api_key", "GEMINI_API_KEY", "maps", PROGRAM, "deploy/values.yaml"),
     Part("slack", "slack_bot_token", "SLACK_BOT_TOKEN", "alerts", PROGRAM, "deploy/values.yaml"),
     Part("stripe", "stripe_restricted_key", "STRIPE_KEY", "billing", PERSON, ".env", restricted=True),
-    Part("github", "github_pat", "GITHUB_TOKEN", "deploy", PROGRAM, "manifest.json"),
+    Part("github", "github_classic_pat", "GITHUB_TOKEN", "deploy", PROGRAM, "manifest.json"),
     Part("gitlab", "gitlab_pat", "GITLAB_TOKEN", "mirror", PROGRAM, "deploy/values.yaml"),
     Part("docker_hub", "docker_hub_pat", "DOCKER_PASSWORD", "push", PROGRAM, ".env"),
 )

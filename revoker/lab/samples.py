@@ -45,7 +45,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "slack_bot_token": _slack_bot,
     "stripe_restricted_key": lambda: "rk_live_51" + chars(ALNUM, 97),
     "stripe_secret_key": lambda: "sk_live_51" + chars(ALNUM, 97),
-    "github_pat": lambda: _github("ghp"),
+    "github_classic_pat": lambda: _github("ghp"),
     "gitlab_pat": lambda: "glpat-" + chars(ALNUM, 20),
     "docker_hub_pat": lambda: "dckr_pat_" + chars(ALNUM, 27),
     "password": lambda: chars(ALNUM, 24),

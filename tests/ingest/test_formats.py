@@ -207,3 +207,13 @@ def test_a_plain_list_with_comments_and_pairs() -> None:
 
 def test_every_format_has_a_reader_and_no_two_share_it() -> None:
     assert len(set(FORMATS.values())) == len(FORMATS)
+
+
+def test_a_connection_uri_is_taken_from_kingfishers_command() -> None:
+    password = VALUES[0]
+    entry = samples.kingfisher_entry(Seen(password, "betterleaks.generic-credential-uri", ".env", 4))
+    uri = f"postgresql://app:{password}@127.0.0.1:5432/shop"
+    told = f"kingfisher validate --rule 'betterleaks.generic-credential-uri' '{uri}'"
+    with_command = {**entry, "finding": {**entry["finding"], "validate_command": told}}
+    of_another = {**entry, "finding": {**entry["finding"], "validate_command": told.replace(password, "other")}}
+    assert revealed(read(samples.jsonl([with_command, of_another]))[0]) == [uri, password]

@@ -40,7 +40,7 @@ def test_every_vendor_refuses_a_key_it_does_not_know(running: dict[str, Fake]) -
 
 def test_a_revoked_github_token_lags_before_it_is_refused(running: dict[str, Fake]) -> None:
     fake = running["github"]
-    key = fake.book.add(FakeKey("1", make("github_pat")))
+    key = fake.book.add(FakeKey("1", make("github_classic_pat")))
     me = {"Authorization": f"Bearer {key.secret}"}
     assert call(fake.url + "/user", headers=me)[0] == 200
     assert call(fake.url + "/credentials/revoke", "POST", me, {"credentials": [key.secret]})[0] == 403
