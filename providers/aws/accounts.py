@@ -65,9 +65,3 @@ def no_credential(cred: Credential, now: datetime) -> Verdict | None:
 def half_a_session(cred: Credential, now: datetime) -> Verdict | None:
     """A temporary key works only with its session token."""
     return skip("incomplete") if cred.parts.get("key_id", "").startswith("ASIA") else None
-
-
-def partition_of(region: str | None) -> str:
-    """The partition of a region; a key works in its own partition only, and its id does not say which."""
-    begins = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"}
-    return next((name for start, name in begins.items() if (region or "").startswith(start)), "aws")

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from revoker.providers.aws.accounts import partition_of
 from revoker.sdk import (
     ActionFailed,
     Bound,
@@ -23,7 +22,6 @@ from revoker.sdk import (
     Secret,
     Sibling,
     Unbound,
-    Validity,
     Verdict,
     Writer,
     dead,
@@ -57,8 +55,6 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
     """GetCallerIdentity needs no permission and ignores denies: a refusal is about the key, never about its rights."""
     reply = await api.aws_read("sts", "GetCallerIdentity", as_=cred)
     verdict = judge(reply, SESSION_ANSWERS if "session_token" in cred.secret_parts else KEY_ANSWERS, api.now, whoami)
-    if verdict.validity is Validity.DEAD and partition_of(cred.parts.get("region")) != partition_of(api.setting("region")):
-        return replace(verdict, validity=Validity.UNKNOWN, reason="other_partition")
     if verdict.identity is not None and (verdict.identity.principal or "").endswith(":root"):
         return replace(verdict, reason="authenticated_as_root")
     return verdict

@@ -83,7 +83,7 @@ async def find(cred: Credential, api: Reader) -> Found:
     reply = Reply("")
     for role in candidates:
         path = f"/v1/auth/{mount(api)}/role/{role}/secret-id/lookup"
-        reply = await ask(api, path, {"secret_id": cred.secret.reveal()})
+        reply = await ask(api, path, {"secret_id": cred.secret})
         if reply.trouble is None and reply.status == 200 and reply.pick("data.secret_id_accessor"):
             return Found(role, reply)
         if reply.trouble is not None or reply.status != 204:

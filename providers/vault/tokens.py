@@ -80,7 +80,7 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
     if api.authority(AUTHORITY) is None:
         reply = await api.get("/v1/auth/token/lookup-self", auth=by_token(cred.secret), headers=space(api))
         return judge(reply, BY_ITSELF, api.now, whoami)
-    reply = await ask(api, LOOKUP, {"token": cred.secret.reveal()})
+    reply = await ask(api, LOOKUP, {"token": cred.secret})
     verdict = judge(reply, BY_AUTHORITY, api.now, whoami)
     entity = text_at(reply, "data.entity_id")
     if verdict.validity is Validity.LIVE and entity:
@@ -99,7 +99,7 @@ async def _or_disabled(verdict: Verdict, entity: str, api: Reader) -> Verdict:
 async def _looked_up(cred: Credential, api: Reader) -> Reply | Unbound:
     if api.authority(AUTHORITY) is None:
         return no_authority(AUTHORITY)
-    reply = await ask(api, LOOKUP, {"token": cred.secret.reveal()})
+    reply = await ask(api, LOOKUP, {"token": cred.secret})
     if judge(reply, BY_AUTHORITY, api.now).validity is not Validity.LIVE:
         return Unbound("no_match", f"the server does not know this token ({reply.status or reply.trouble})")
     return reply

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from revoker.egress import replies
 from revoker.model import Credential, Issued, Secret
 from revoker.sdk import Auth, Provider, Reply, may_query
 from tests.providers.samples import NOW
@@ -51,34 +52,25 @@ def run(work: Awaitable[T]) -> T:
 
 
 def reply_of(table: Mapping[str, Any], host: str = "") -> Reply:
-    """A Reply as egress makes it: headers in lower case, the body parsed when it is JSON, the usual places of a code."""
-    body = table.get("body", "")
+    """A Reply as egress makes it from an answer; or with the trouble or the code that the table names."""
+    status, body = table.get("status"), table.get("body", "")
     text = body if isinstance(body, str) else jsonlib.dumps(body)
-    try:
-        parsed = jsonlib.loads(text)
-    except ValueError:
-        parsed = None
-    return Reply(
-        host=host,
-        status=table.get("status"),
-        headers={name.lower(): str(value) for name, value in table.get("headers", {}).items()},
-        json=parsed,
-        text=text,
-        code=table.get("code") or code_of(parsed),
-        trouble=table.get("trouble"),
-        at=NOW,
-    )
+    if status is None or "trouble" in table:
+        parsed = None if isinstance(body, str) or "trouble" in table else body  # a database's rows come without a status
+        return Reply(host, status=status, json=parsed, text=text, code=table.get("code"), trouble=table.get("trouble"), at=NOW)
+    kind = {} if isinstance(body, str) else {"Content-Type": "application/json; charset=utf-8"}
+    headers = {**kind, **{name: str(value) for name, value in table.get("headers", {}).items()}}
+    reply = replies.reply_of(host, status, headers.items(), text.encode(), NOW)
+    return replace(reply, code=table["code"]) if "code" in table else reply
 
 
-def code_of(body: Any) -> str | None:
-    """The provider's own error code at the places where most put it."""
-    if not isinstance(body, Mapping):
-        return None
-    error = body.get("error")
-    inner = error if isinstance(error, Mapping) else {}
-    return next(
-        (str(c) for c in (inner.get("code"), inner.get("type"), body.get("code"), error) if isinstance(c, str | int)), None
-    )
+def plain(node: Any) -> Any:
+    """A body with its secrets revealed, as it goes out."""
+    if isinstance(node, Secret):
+        return node.reveal()
+    if isinstance(node, Mapping):
+        return {name: plain(value) for name, value in node.items()}
+    return [plain(value) for value in node] if isinstance(node, list) else node
 
 
 def in_turn(replies: Sequence[Reply]) -> Script:
@@ -148,7 +140,7 @@ class FakeReader:
         host: str | None = None,
     ) -> Reply:
         assert may_query(self.provider, path), f"{path} is not declared as a POST that reads"
-        return self._ask(Sent("query", "POST", self._host(host), path, auth, json, dict(form), {}, dict(headers)))
+        return self._ask(Sent("query", "POST", self._host(host), path, auth, plain(json), plain(form), {}, dict(headers)))
 
     async def aws_read(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
         assert operation.startswith(READS), f"{operation} is no operation that reads"
@@ -187,16 +179,18 @@ class FakeWriter(FakeReader):
         headers: Mapping[str, str] = NOTHING,
         host: str | None = None,
     ) -> Reply:
-        return self._ask(Sent("send", method, self._host(host), path, auth, json, dict(form), dict(params), dict(headers)))
+        return self._ask(
+            Sent("send", method, self._host(host), path, auth, plain(json), plain(form), plain(params), dict(headers))
+        )
 
     async def aws_write(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
         return self._ask(Sent("aws_write", "POST", "aws", f"{service}:{operation}", params=params))
 
     async def github_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
-        return self._ask(Sent("github_write", method, self._host(None), path, auth, json))
+        return self._ask(Sent("github_write", method, self._host(None), path, auth, plain(json)))
 
     async def vault_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
-        return self._ask(Sent("vault_write", method, self._host(None), path, auth, json))
+        return self._ask(Sent("vault_write", method, self._host(None), path, auth, plain(json)))
 
     async def sql(self, engine: str, statement: str, values: Sequence[Any] = ()) -> Reply:
         return self._ask(Sent("sql", "SQL", "database", statement, json=list(values)))

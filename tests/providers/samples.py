@@ -6,6 +6,7 @@ import importlib
 import random
 import re
 import string
+import zlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -27,8 +28,22 @@ def _crc(value: str) -> str:
     return f"{head}_{body[:-6]}{crc32_base62(body[:-6])}"
 
 
+def _gitlab(value: str) -> str:
+    """A routable token ends in the base-36 CRC-32 of all that stands before it; the older form has none."""
+    if value.count(".") != 2:
+        return value
+    number, digits = zlib.crc32(value[:-7].encode()), ""
+    for _ in range(7):
+        number, rest = divmod(number, 36)
+        digits = (string.digits + string.ascii_lowercase)[rest] + digits
+    return value[:-7] + digits
+
+
 # Kinds whose values carry a checksum or a structure that a pattern cannot say: value from the pattern -> right value.
-MAKERS: dict[str, Callable[[str], str]] = {"npm_token": _crc}
+SIGNED = ("npm_token", "github_classic_pat", "github_oauth_token", "github_user_to_server", "github_refresh_token")
+MAKERS: dict[str, Callable[[str], str]] = dict.fromkeys(SIGNED, _crc) | dict.fromkeys(
+    ("gitlab_pat", "gitlab_project_token", "gitlab_group_token"), _gitlab
+)
 
 # Kinds of which only some forms can be checked: what a sample must hold.
 FORMS: dict[str, str] = {"slack_webhook": "/services/"}

@@ -1,0 +1,67 @@
+"""Deploy tokens (`gldt-`): the server's administrator looks them up and revokes them by their value."""
+
+from revoker.providers.gitlab.tokens import AUTHORITY, by_token
+from revoker.sdk import (
+    Bound,
+    Credential,
+    Effect,
+    Proof,
+    Reader,
+    Receipt,
+    Reply,
+    Unbound,
+    Validity,
+    Verdict,
+    Writer,
+    as_authority,
+    dead,
+    identity_from,
+    judge,
+    live,
+    no_authority,
+    receipt,
+    safe_id,
+    unsure,
+)
+
+BY_VALUE = "/api/v4/admin/token"
+
+
+async def verify(cred: Credential, api: Reader) -> Verdict:
+    """A deploy token cannot ask about itself over the API; an administrator of the server looks it up by its value."""
+    if api.authority(AUTHORITY) is None:
+        return Verdict(Validity.UNKNOWN, "no_safe_check")
+    return judge(
+        await _look(cred, api), BY_ADMIN, api.now, identity_from(principal="username", scopes="scopes", expires_at="expires_at")
+    )
+
+
+BY_ADMIN = (
+    dead(200, "revoked", at="revoked", codes=["True"], has=["id"]),
+    dead(200, "expired", at="expired", codes=["True"], has=["id"]),
+    live(200, "known", at="revoked", codes=["False"], has=["id"]),
+    unsure(401, "authority_refused"),
+    unsure(403, "authority_refused"),
+    unsure(404, "not_found"),  # no such token, or a server before 17.8
+)
+
+
+async def _look(cred: Credential, api: Reader) -> Reply:
+    return await api.query(BY_VALUE, auth=as_authority(api, AUTHORITY, by_token), json={"token": cred.secret})
+
+
+async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
+    """The server looks up the whole value."""
+    if api.authority(AUTHORITY) is None:
+        return no_authority(AUTHORITY)
+    reply = await _look(cred, api)
+    if judge(reply, BY_ADMIN, api.now).validity is not Validity.LIVE:
+        return Unbound("no_match", f"the server does not show this token as live ({reply.status or reply.trouble})")
+    return Bound(cred, safe_id(reply.pick("id")), Proof.SELF_ENDPOINT, "the server looked up this very token by its value")
+
+
+async def revoke(bound: Bound, api: Writer) -> Receipt:
+    """Hand the value to the server, as its administrator."""
+    body = {"token": bound.credential.secret}
+    reply = await api.send("DELETE", BY_VALUE, auth=as_authority(api, AUTHORITY, by_token), json=body)
+    return receipt("revoke_by_value", Effect.REVOKE, bound, reply, api.now, done=[204])
