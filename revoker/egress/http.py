@@ -23,7 +23,7 @@ from revoker.sdk import Budget, Provider, Reply
 
 if TYPE_CHECKING:
     from revoker.egress.reader import PoolReader
-    from revoker.egress.transport import AioTransport
+    from revoker.egress.transport import AioTransport, Line
     from revoker.egress.writer import PoolWriter
 
 Clock = Callable[[], datetime]
@@ -66,6 +66,14 @@ class Pool:
     @property
     def tls(self) -> ssl.SSLContext:
         return tls_context(self.settings.network.ca_bundle)
+
+    @property
+    def line(self) -> Line:
+        """How this machine reaches the outside."""
+        from revoker.egress.transport import Line
+
+        network = self.settings.network
+        return Line(self.tls, network.allow, network.proxy, self.resolver)
 
     def bucket(self, provider: Provider, kind_id: str | None) -> Bucket:
         """The budget of a kind; calls as the authority share the one of the provider's slowest kind."""
@@ -138,11 +146,10 @@ class Pool:
             raise EgressRefused("revoker is stopped.", safe="nothing was sent", next="revoker start")
 
     def _transport(self, origin: Origin) -> AioTransport:
-        from revoker.egress.transport import AioTransport, Line
+        from revoker.egress.transport import AioTransport
 
         if origin not in self._transports:
-            network = self.settings.network
-            self._transports[origin] = AioTransport(Line(self.tls, network.allow, network.proxy, self.resolver))
+            self._transports[origin] = AioTransport(self.line)
         return self._transports[origin]
 
     async def aclose(self) -> None:

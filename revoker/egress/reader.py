@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from revoker.config_read import is_reference
-from revoker.egress import replies
+from revoker.egress import aws, replies
+from revoker.egress.once import Lost, NotSent
 from revoker.egress.policy import Endpoint, endpoint
 from revoker.egress.requests import write
 from revoker.errors import EgressRefused
@@ -63,6 +65,40 @@ class PoolReader:
         if not may_query(self._provider, path):
             return self._refused()
         return await self._ask("POST", path, host, auth=auth, json=json, form=form, headers=headers)
+
+    async def aws_read(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
+        if not aws.is_read(service, operation):
+            return self._refused()
+        try:
+            what = aws.call(self._pool, self._provider, service, operation, as_=as_, params=params)
+            request = aws.signed(what, self._pool.agent)
+        except EgressRefused:
+            return self._refused()
+        return aws.read_answer(await self._pool.ask(request, self._bucket), service, operation)
+
+    async def login(self, engine: str, credential: Credential) -> Reply:
+        from revoker.egress import database
+
+        try:
+            self._engine(engine)
+            self._pool.check_stop()
+            server = database.from_uri(credential, self._pool.settings)
+            line, at, limit = self._pool.line, self.now, self._limit
+            async with self._bucket.turn(self._bucket.ticket()):
+                return await asyncio.to_thread(database.login, server, line, limit=limit, at=at)
+        except EgressRefused:
+            return self._refused()
+        except (NotSent, Lost) as error:
+            return replies.trouble_reply(credential.parts.get("host", self._provider.id), error.reason, self.now)
+
+    @property
+    def _limit(self) -> float:
+        """Seconds that one request may take."""
+        return self._pool.settings.verify.timeout.total_seconds()
+
+    def _engine(self, engine: str) -> None:
+        if engine != "postgresql":
+            raise EgressRefused(f"There is no login for {engine!r}.", safe="nothing was sent")
 
     async def _ask(self, method: str, path: str, host: str | None, **parts: Any) -> Reply:
         try:

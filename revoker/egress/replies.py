@@ -14,7 +14,8 @@ from revoker.sdk import Reply
 DEPTH = 64  # levels of lists and objects
 STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 PAGE = re.compile(
-    r"\A\ufeff?\s*(?:<!--.*?-->\s*|<\?xml[^>]*\?>\s*)*<(?:!doctype\s+html|html|head|body|script|title|meta)\b", re.I | re.S
+    r"\A\ufeff?\s*(?:<!--.*?-->\s*|<\?xml[^>]*\?>\s*)*<(?:!doctype\s+html|html|head|body|script|title|meta)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 CHALLENGES = {"cf-mitigated", "x-amzn-waf-action", "x-sucuri-block"}  # headers that only a wall in front of the provider sends
 LONGEST_WAIT = timedelta(days=1)
@@ -51,7 +52,7 @@ def reply_of(host: str, status: int, headers: Iterable[tuple[str, str]], body: b
 
 
 def _charset(content_type: str) -> str:
-    found = re.search(r"charset\s*=\s*\"?(iso-8859-1|latin-1|us-ascii|utf-16)\b", content_type, re.I)
+    found = re.search(r"charset\s*=\s*\"?(iso-8859-1|latin-1|us-ascii|utf-16)\b", content_type, re.IGNORECASE)
     return found.group(1) if found else "utf-8"
 
 

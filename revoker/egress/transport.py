@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 from yarl import URL
 
-from revoker.egress.limits import BODY, HEADER_LINE, HEADERS, Garbled, TooLarge, decoded
+from revoker.egress.limits import BODY, HEADER_LINE, HEADERS, TooLarge, decoded
 from revoker.egress.names import Resolver, pin, system_resolver
 from revoker.egress.policy import Network, address_allowed, literal
 from revoker.errors import EgressRefused
@@ -44,7 +44,12 @@ class PinnedResolver(AbstractResolver):
         self._line = line
         self._proxy = URL(line.proxy).host if line.proxy else None
 
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - aiohttp's signature
+    ) -> list[ResolveResult]:
         if host == self._proxy:
             found: Iterable[str] = await self._line.resolver(host, port)
         else:
@@ -137,7 +142,7 @@ async def _read(answer: aiohttp.ClientResponse) -> httpx.Response:
 
 
 def _mapped(error: Exception, request: httpx.Request) -> Exception:
-    """aiohttp's error in httpx's words: connect errors are those where nothing was sent."""
+    """Aiohttp's error in httpx's words: connect errors are those where nothing was sent."""
     for kinds, mapped in _ERRORS:
         if isinstance(error, kinds):
             return mapped(type(error).__name__, request=request)
