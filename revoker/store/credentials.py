@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -13,7 +12,7 @@ from revoker.errors import StoreError, UsageError
 from revoker.model import Credential, Location, Status
 from revoker.secrets import seal, unseal
 from revoker.store import schema
-from revoker.store.database import Store, chunks, reading, writing
+from revoker.store.database import Store, among, chunks, reading, writing
 from revoker.store.intake import VALUE, add_findings, unpack
 from revoker.store.rows import COLUMNS, AddResult, CredentialRow, Selection, Transition, VerdictRow, credential_row, parts_from
 from revoker.store.times import micros
@@ -52,23 +51,17 @@ def select(store: Store, selection: Selection = EVERYTHING) -> list[CredentialRo
     """The credentials of a selection, the oldest first. Raises UsageError for a beginning that fits none or several."""
     query = sa.select(*COLUMNS).order_by(schema.credentials.c.id)
     with reading(store) as connection:
-        return [
-            credential_row(row)
-            for where in _conditions(connection, selection)
-            for row in connection.execute(query.where(*where)).all()
-        ]
+        rows = connection.execute(query.where(*_conditions(connection, selection))).all()
+    return [credential_row(row) for row in rows]
 
 
 def counts(store: Store, selection: Selection = EVERYTHING) -> Mapping[Status, int]:
     """How many credentials of a selection have each status; a status without any is not there."""
     table = schema.credentials.c
     query = sa.select(table.status, sa.func.count()).group_by(table.status)
-    found: dict[Status, int] = {}
     with reading(store) as connection:
-        for where in _conditions(connection, selection):
-            for status, count in connection.execute(query.where(*where)):
-                found[Status(status)] = found.get(Status(status), 0) + count
-    return found
+        rows = connection.execute(query.where(*_conditions(connection, selection))).all()
+    return {Status(status): count for status, count in rows}
 
 
 def due(store: Store, now: datetime, limit: int) -> list[CredentialRow]:
@@ -100,9 +93,8 @@ def locations_of(store: Store, fingerprints: Iterable[str]) -> dict[str, list[Lo
     query = sa.select(creds.fingerprint, *place).join_from(schema.findings, schema.credentials).order_by(table.id)
     found: dict[str, list[Location]] = {}
     with reading(store) as connection:
-        for some in chunks(fingerprints):
-            for fp, *row in connection.execute(query.where(creds.fingerprint.in_(some))).all():
-                found.setdefault(fp, []).append(Location(*row))
+        for fp, *row in connection.execute(query.where(among(connection, creds.fingerprint, fingerprints))):
+            found.setdefault(fp, []).append(Location(*row))
     return found
 
 
@@ -119,7 +111,7 @@ def unseal_many(store: Store, fingerprints: Sequence[str]) -> Iterator[Credentia
     query = sa.select(creds.fingerprint, creds.kind, creds.parts, sealed.blob).join_from(schema.credentials, schema.sealed_values)
     for some in chunks(fingerprints):
         with reading(store) as connection:
-            rows = connection.execute(query.where(creds.fingerprint.in_(some)).order_by(creds.id)).all()
+            rows = connection.execute(query.where(among(connection, creds.fingerprint, some)).order_by(creds.id)).all()
         for fp, kind, parts, blob in rows:
             value, secret_parts = unpack(unseal(store.keys, blob, record=fp, field=VALUE))
             yield Credential(kind, fp, value, parts_from(parts), secret_parts)
@@ -128,12 +120,9 @@ def unseal_many(store: Store, fingerprints: Sequence[str]) -> Iterator[Credentia
 def purge(store: Store, fingerprints: Iterable[str]) -> int:
     """Delete the sealed values for good; what else is known stays. They cannot be verified any more."""
     table, creds = schema.sealed_values, schema.credentials.c
-    gone = 0
     with writing(store) as connection:
-        for some in chunks(fingerprints):
-            ids = sa.select(creds.id).where(creds.fingerprint.in_(some)).scalar_subquery()
-            gone += connection.execute(sa.delete(table).where(table.c.credential_id.in_(ids))).rowcount
-    return gone
+        ids = sa.select(creds.id).where(among(connection, creds.fingerprint, fingerprints))
+        return connection.execute(sa.delete(table).where(table.c.credential_id.in_(ids))).rowcount
 
 
 def reseal(store: Store, limit: int = 500) -> int:
@@ -155,21 +144,20 @@ def reseal(store: Store, limit: int = 500) -> int:
     return len(rows)
 
 
-def _conditions(connection: Connection, selection: Selection) -> Iterator[list[Any]]:
-    """The conditions of a selection; several lists when there are many fingerprints."""
+def _conditions(connection: Connection, selection: Selection) -> list[sa.ColumnElement[bool]]:
+    """The conditions of a selection."""
     table, members = schema.credentials.c, schema.memberships.c
-    where: list[Any] = []
+    where: list[sa.ColumnElement[bool]] = []
     if selection.incident:
-        where.append(table.id.in_(sa.select(members.credential_id).where(members.incident_id.in_(selection.incident))))
+        inside = sa.select(members.credential_id).where(members.incident_id.in_(selection.incident))
+        where.append(table.id.in_(inside))
     for column, wanted in ((table.provider, selection.provider), (table.kind, selection.kind), (table.status, selection.status)):
         if wanted:
             where.append(column.in_([str(one) for one in wanted]))
-    if not selection.fingerprint:
-        yield where
-        return
-    whole = [one if len(one) >= FULL else _resolve(connection, one) for one in selection.fingerprint]
-    for some in chunks(dict.fromkeys(whole)):
-        yield [*where, table.fingerprint.in_(some)]
+    if selection.fingerprint:
+        whole = [one if len(one) >= FULL else _resolve(connection, one) for one in selection.fingerprint]
+        where.append(among(connection, table.fingerprint, whole))
+    return where
 
 
 def _resolve(connection: Connection, prefix: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -134,8 +135,16 @@ def ignoring(connection: Connection, table: sa.Table) -> Any:
     return insert(table).on_conflict_do_nothing()
 
 
-def chunks(items: Iterable[T], size: int = 900) -> Iterator[list[T]]:
-    """Lists of at the most `size` items; SQLite takes no more than some thousand values in a statement."""
+def among(connection: Connection, column: sa.ColumnElement[Any], values: Iterable[int | str]) -> sa.ColumnElement[bool]:
+    """The condition that a column is one of many values, which travel as one parameter."""
+    wanted = list(values)
+    if not is_sqlite(connection):
+        return column == sa.any_(sa.literal(wanted, postgresql.ARRAY(column.type)))
+    return column.in_(sa.select(sa.func.json_each(json.dumps(wanted)).table_valued("value").c.value))
+
+
+def chunks(items: Iterable[T], size: int = 5000) -> Iterator[list[T]]:
+    """Lists of at the most `size` items."""
     rest = iter(items)
     while some := list(islice(rest, size)):
         yield some

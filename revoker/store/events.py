@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from revoker.store import schema
-from revoker.store.database import Store, chunks, insert_many, reading, writing
+from revoker.store.database import Store, among, insert_many, reading, writing
 from revoker.store.rows import canonical
 from revoker.store.times import micros, moment
 
@@ -63,16 +63,14 @@ def mark_delivered(store: Store, ids: Sequence[int], now: datetime) -> None:
     """Note that events were delivered."""
     table = schema.events
     with writing(store) as connection:
-        for some in chunks(ids):
-            connection.execute(sa.update(table).where(table.c.id.in_(some)).values(delivered_at=micros(now)))
+        connection.execute(sa.update(table).where(among(connection, table.c.id, ids)).values(delivered_at=micros(now)))
 
 
 def mark_failed(store: Store, ids: Sequence[int]) -> None:
     """Count one more attempt that did not get through."""
     table = schema.events
     with writing(store) as connection:
-        for some in chunks(ids):
-            connection.execute(sa.update(table).where(table.c.id.in_(some)).values(attempts=table.c.attempts + 1))
+        connection.execute(sa.update(table).where(among(connection, table.c.id, ids)).values(attempts=table.c.attempts + 1))
 
 
 def _read(store: Store, query: sa.Select[Any]) -> list[Event]:

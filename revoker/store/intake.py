@@ -17,14 +17,13 @@ from revoker.errors import StoreError, UsageError
 from revoker.model import Credential, Finding, Secret, Status, ValueState
 from revoker.secrets import Keys, seal, unseal
 from revoker.store import schema
-from revoker.store.database import Store, chunks, insert_many, serialize, writing
+from revoker.store.database import Store, among, insert_many, serialize, writing
 from revoker.store.rows import STATES, AddResult, canonical, parts_from, parts_text
 from revoker.store.times import maybe_micros, micros
 
 UNKNOWN_PROVIDER = "unknown"
 VALUE = "value"  # the field that a sealed value is bound to
 LONGEST = 4096  # characters of a path, a rule or a repository
-CHUNK = 900
 BETTER = (ValueState.ABSENT, ValueState.HASHED, ValueState.MASKED, ValueState.PARTIAL, ValueState.RAW)
 
 
@@ -103,11 +102,8 @@ def _known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, _Kn
     query = sa.select(
         table.fingerprint, table.id, table.incident_id, table.parts, table.value_state, table.detected_at, sealed.is_not(None)
     ).select_from(schema.credentials.outerjoin(schema.sealed_values))
-    found: dict[str, _Known] = {}
-    for some in chunks(fingerprints, CHUNK):
-        for fp, *rest in connection.execute(query.where(table.fingerprint.in_(some))).all():
-            found[fp] = _Known(*rest)
-    return found
+    rows = connection.execute(query.where(among(connection, table.fingerprint, fingerprints))).all() if fingerprints else ()
+    return {fp: _Known(*rest) for fp, *rest in rows}
 
 
 def _insert_new(connection: Connection, fresh: Mapping[str, _Incoming], incident: str, now: datetime) -> None:
@@ -170,10 +166,8 @@ def _join(connection: Connection, ids: Sequence[int], incident: str) -> None:
         return
     insert_many(connection, schema.memberships, ("incident_id", "credential_id"), [(incident, id) for id in ids], ignore=True)
     table = schema.credentials
-    for some in chunks(ids, CHUNK):
-        connection.execute(
-            sa.update(table).where(table.c.id.in_(some), table.c.incident_id != incident).values(incident_id=incident)
-        )
+    mine = (among(connection, table.c.id, ids), table.c.incident_id != incident)
+    connection.execute(sa.update(table).where(*mine).values(incident_id=incident))
 
 
 def _insert_places(connection: Connection, found: Sequence[tuple[int, Finding]]) -> int:
@@ -183,13 +177,16 @@ def _insert_places(connection: Connection, found: Sequence[tuple[int, Finding]])
     table = schema.findings
     last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one()
     insert_many(connection, table, ("credential_id", *PLACE), [(id, *place(finding)) for id, finding in found], ignore=True)
-    added = sa.select(table.c.credential_id, sa.func.count()).where(table.c.id > last).group_by(table.c.credential_id)
-    counts = [(count, id) for id, count in connection.execute(added).all()]
-    if counts:
-        creds = schema.credentials
-        more = sa.update(creds).where(creds.c.id == sa.bindparam("of")).values(findings=creds.c.findings + sa.bindparam("more"))
-        connection.execute(more, [{"of": id, "more": count} for count, id in counts])
-    return sum(count for count, _ in counts)
+    added = (
+        sa.select(table.c.credential_id.label("of"), sa.func.count().label("more"))
+        .where(table.c.id > last)
+        .group_by("of")
+        .subquery()
+    )
+    creds = schema.credentials
+    counted = sa.update(creds).where(creds.c.id == added.c.of).values(findings=creds.c.findings + added.c.more)
+    connection.execute(counted)
+    return int(connection.execute(sa.select(sa.func.count()).where(table.c.id > last)).scalar_one())
 
 
 def _insert_valueless(connection: Connection, found: Iterable[Finding], incident: str) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from revoker.errors import ApprovalRefused, UsageError
 from revoker.store import schema
 from revoker.store.claims import Claim, claim, claim_of, release, renew
-from revoker.store.database import Store, chunks, reading, writing
+from revoker.store.database import Store, among, reading, writing
 from revoker.store.journal import JournalRow, append_journal, journal
 from revoker.store.plans import use_up
 from revoker.store.times import maybe_moment, micros, moment
@@ -116,10 +116,9 @@ def list_runs(
         )
         query = query.where(table.fingerprint.in_(inside))
     with reading(store) as connection:
-        if not fingerprint:
-            return [_run(row) for row in connection.execute(query)]
-        parts = [query.where(table.fingerprint.in_(some)) for some in chunks(fingerprint)]
-        return [_run(row) for part in parts for row in connection.execute(part)]
+        if fingerprint:
+            query = query.where(among(connection, table.fingerprint, fingerprint))
+        return [_run(row) for row in connection.execute(query)]
 
 
 def set_run(store: Store, id: str, state: str, step: str, message: str, now: datetime) -> bool:

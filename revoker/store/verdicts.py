@@ -14,7 +14,7 @@ from revoker.lifecycle import Life, after_change, after_verdict
 from revoker.model import Effect, Evidence, Status, Validity, Verdict
 from revoker.sdk.shapes import Propagation
 from revoker.store import schema
-from revoker.store.database import Store, chunks, insert_many, reading, update_many, writing
+from revoker.store.database import Store, among, insert_many, reading, update_many, writing
 from revoker.store.events import put, put_many
 from revoker.store.rows import (
     COLUMNS,
@@ -123,9 +123,8 @@ def history_of(store: Store, fingerprints: Iterable[str]) -> dict[str, list[Verd
     )
     found: dict[str, list[VerdictRow]] = {}
     with reading(store) as connection:
-        for some in chunks(fingerprints):
-            for fp, *row in connection.execute(query.where(creds.fingerprint.in_(some))).all():
-                found.setdefault(fp, []).append(_verdict_row(row))
+        for fp, *row in connection.execute(query.where(among(connection, creds.fingerprint, fingerprints))):
+            found.setdefault(fp, []).append(_verdict_row(row))
     return found
 
 
@@ -134,9 +133,8 @@ def _locked(connection: Connection, fingerprints: Iterable[str]) -> Known:
     table = schema.credentials
     query = sa.select(table.c.id, *COLUMNS).order_by(table.c.id).with_for_update()
     found: Known = {}
-    for some in chunks(sorted(fingerprints)):
-        for id, *row in connection.execute(query.where(table.c.fingerprint.in_(some))).all():
-            found[row[0]] = (id, credential_row(row))
+    for id, *row in connection.execute(query.where(among(connection, table.c.fingerprint, fingerprints))).all():
+        found[row[0]] = (id, credential_row(row))
     return found
 
 
