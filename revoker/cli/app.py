@@ -61,7 +61,12 @@ class LazyGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Turn a command's ExitCode into the process's."""
-        code = super().invoke(ctx)
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the last flush does not fail again
+            raise typer.Exit(READER_GONE) from None
         if code:
             raise typer.Exit(int(code))
         return code
@@ -113,9 +118,6 @@ def run(args: Sequence[str]) -> int:
     except typer.TyperException as error:
         _say(arguments.masked(error.format_message(), args) + "\nNext: revoker --help, or revoker COMMAND --help")
         return int(ExitCode.USAGE)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush does not fail again
-        return READER_GONE
     except OSError as error:
         _say(f"{error.filename or 'The system'}: {error.strerror or type(error).__name__}.")
         return int(ExitCode.SETUP)
