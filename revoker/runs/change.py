@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from revoker.errors import NotBound, OutcomeUnknown, Parked, RevokerError
+from revoker.errors import ActionFailed, NotBound, OutcomeUnknown, Parked, RevokerError
 from revoker.model import Bound, Effect, Issued, Receipt, Unbound, Validity
+from revoker.runs import prove
 from revoker.runs import work as w
 from revoker.runs.crashpoints import reach
 from revoker.runs.work import DONE, Done, Turn
@@ -24,12 +25,12 @@ KILLS = (Effect.REVOKE, Effect.SUSPEND)
 
 def change(turn: Turn) -> Done:
     """Do one change, exactly one time as far as anybody can tell."""
-    return w.with_pool(turn.work, lambda pool: _change(turn, pool))
+    return turn.ask(lambda pool: _change(turn, pool))
 
 
 async def _change(turn: Turn, pool: Pool) -> Done:
     action = w.planned_action(turn)
-    reader = pool.reader(turn.provider, credential=turn.credential)
+    reader = turn.reader(pool)
     if w.was_called(turn.past()):
         seen = await in_effect(turn, action, pool)
         if seen is None:
@@ -44,6 +45,9 @@ async def _change(turn: Turn, pool: Pool) -> Done:
         receipt = await call(turn, pool, action, target)
     except OutcomeUnknown as error:
         return await _after_lost_answer(turn, action, pool, error)
+    except ActionFailed as error:
+        refused(turn, target.target, error)
+        raise
     return _record(turn, action, receipt_data(receipt))
 
 
@@ -64,7 +68,7 @@ async def call(turn: Turn, pool: Pool, action: Action, target: Bound, chosen: Is
 
 async def in_effect(turn: Turn, action: Action, pool: Pool) -> bool | None:
     """Whether a change is in effect: by the action's own observer, else by what the credential's check says."""
-    reader = pool.reader(turn.provider, credential=turn.credential)
+    reader = turn.reader(pool)
     if action.observe is not None:
         return await _observed(action, w.planned_bound(turn), reader)
     if action.effect is Effect.END_SESSIONS:
@@ -73,6 +77,12 @@ async def in_effect(turn: Turn, action: Action, pool: Pool) -> bool | None:
     if verdict.validity not in (Validity.LIVE, Validity.DEAD):
         return None
     return (verdict.validity is Validity.DEAD) is (action.effect in KILLS)
+
+
+def refused(turn: Turn, target: str, error: ActionFailed) -> None:
+    """The provider said no, definitively: nothing is in doubt any more, and nothing was changed."""
+    if w.was_called(turn.past()):
+        turn.settle({"result": "refused", "target": target, "why": error.message})
 
 
 def receipt_data(receipt: Receipt) -> dict[str, Any]:
@@ -104,8 +114,9 @@ async def _after_lost_answer(turn: Turn, action: Action, pool: Pool, error: Outc
 async def _refused_already(turn: Turn, action: Action, target: Unbound, pool: Pool) -> Done:
     """No target binds: fine when the credential is refused already, since there is nothing to take away any more."""
     if action.effect in KILLS:
-        verdict = await turn.kind.verify(turn.credential, pool.reader(turn.provider, credential=turn.credential))
+        verdict = await turn.kind.verify(turn.credential, turn.reader(pool))
         if verdict.validity is Validity.DEAD:
+            prove.record(turn, verdict)
             turn.settle({"result": "done", "target": turn.step["target"], "already": True, "detail": "refused before we acted"})
             return DONE
     raise NotBound(

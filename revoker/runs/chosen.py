@@ -6,50 +6,45 @@ So it cannot be lost. If the provider refuses it, Vault gets back what stood the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from revoker import secrets, verify
+from revoker import secrets
 from revoker.errors import ActionFailed, NotBound, OutcomeUnknown, Parked
 from revoker.model import Bound, Credential, Issued, Unbound, Validity
-from revoker.runs import change, vaulting
+from revoker.runs import change, prove, vaulting
 from revoker.runs import work as w
 from revoker.runs.crashpoints import reach
 from revoker.runs.destination import Place, fingerprint_at, may_write
 from revoker.runs.work import Done, Turn
 from revoker.sdk.shapes import Action
 
-if TYPE_CHECKING:
-    from revoker.egress.http import Pool
 
-
-async def set_chosen(turn: Turn, pool: Pool, action: Action, place: Place) -> Done:
+def set_chosen(turn: Turn, action: Action, place: Place) -> Done:
     """Store a chosen value, set it, and settle; or go on where an interrupted try stopped."""
     past = turn.past()
     plan = next((row.data for row in reversed(past) if "chosen" in row.data), None)
     if plan is not None and fingerprint_at(turn, place.before, place.fields) == plan["fingerprint"]:
         issued = _from_vault(place, plan)
-        if w.was_called(past) and await _works(turn, pool, issued, plan):
+        if w.was_called(past) and _works(turn, issued, plan):
             return vaulting.stored(turn, action, place, _made(plan), place.version)
-        target = await _target(turn, pool, action)
-        return await _set(turn, pool, action, place, target=target, issued=issued, plan=plan)
+        target = _target(turn, action)
+        return _set(turn, action, place, target=target, issued=issued, plan=plan)
     may_write(place)
-    target = await _target(turn, pool, action)
+    target = _target(turn, action)
     turn.intend(action, target.target, version=place.version)
     issued, plan = _choose(turn, action, target)
     vaulting.write(turn, place, issued, plan["fingerprint"])
-    return await _set(turn, pool, action, place, target=target, issued=issued, plan=plan)
+    return _set(turn, action, place, target=target, issued=issued, plan=plan)
 
 
-async def _set(
-    turn: Turn, pool: Pool, action: Action, place: Place, *, target: Bound, issued: Issued, plan: Mapping[str, Any]
-) -> Done:
+def _set(turn: Turn, action: Action, place: Place, *, target: Bound, issued: Issued, plan: Mapping[str, Any]) -> Done:
     try:
-        await change.call(turn, pool, action, target, issued)
+        turn.ask(lambda pool: change.call(turn, pool, action, target, issued))
     except ActionFailed as error:
         _give_back(turn, place, plan, error)
         raise
     except OutcomeUnknown:
-        if not await _works(turn, pool, issued, plan):
+        if not _works(turn, issued, plan):
             if turn.tries() < change.MOST_TRIES:
                 return Done("running", "the answer to the change was lost; it is not in effect", sleep=1.0)
             raise
@@ -70,19 +65,19 @@ def _choose(turn: Turn, action: Action, target: Bound) -> tuple[Issued, Mapping[
     return issued, plan
 
 
-async def _target(turn: Turn, pool: Pool, action: Action) -> Bound:
-    target = await w.rebound(turn, action, pool.reader(turn.provider, credential=turn.credential))
+def _target(turn: Turn, action: Action) -> Bound:
+    target = turn.ask(lambda pool: w.rebound(turn, action, turn.reader(pool)))
     if isinstance(target, Unbound):
         raise NotBound(f"{action.id} has no proven target any more: {target.reason}.", safe="nothing was sent")
     return target
 
 
-async def _works(turn: Turn, pool: Pool, issued: Issued, plan: Mapping[str, Any]) -> bool:
+def _works(turn: Turn, issued: Issued, plan: Mapping[str, Any]) -> bool:
     """True when the new value is accepted, False when the old one still is. Raises Parked when neither is sure."""
     new = Credential(turn.kind.id, plan["fingerprint"], issued.secret, {**turn.credential.parts, **issued.parts}, {})
-    if (await verify.check(pool, turn.kind, new)).validity is Validity.LIVE:
+    if prove.check(turn, new).validity is Validity.LIVE:
         return True
-    if (await verify.check(pool, turn.kind, turn.credential)).validity is Validity.LIVE:
+    if prove.check(turn, turn.credential).validity is Validity.LIVE:
         return False
     raise Parked(
         "Whether the new value is in effect cannot be told now.",

@@ -8,7 +8,7 @@ A step is done at least once: before anything is made, what an interrupted try l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from revoker import secrets
 from revoker.errors import ActionFailed, NotBound, OutcomeUnknown, Parked, RevokerError
@@ -20,38 +20,35 @@ from revoker.runs.destination import Place, fingerprint_at, may_write, open_plac
 from revoker.runs.work import Done, Turn
 from revoker.sdk.shapes import Action
 
-if TYPE_CHECKING:
-    from revoker.egress.http import Pool
-
 
 def issue(turn: Turn) -> Done:
     """Make a new credential and store it, once."""
-    return w.with_pool(turn.work, lambda pool: _issue(turn, pool))
-
-
-async def _issue(turn: Turn, pool: Pool) -> Done:
     action = w.planned_action(turn)
     place = open_place(turn)
     if action.choose is not None:
-        return await chosen.set_chosen(turn, pool, action, place)
+        return chosen.set_chosen(turn, action, place)
     past = turn.past()
     if w.was_called(past):
         made = next((row.data for row in reversed(past) if "made" in row.data), None)
         if made is None:
-            return await lost.look_for(turn, pool, action)
+            return lost.look_for(turn, action)
         if fingerprint_at(turn, place.before, place.fields) == made["fingerprint"]:
             return vaulting.stored(turn, action, place, made, place.version)
-        await lost.retire(turn, pool, made["made"], None)
+        lost.retire(turn, made["made"], None)
         return _settled_lost(turn, made["made"])
-    return await _make(turn, pool, action, place)
+    return _make(turn, action, place)
 
 
-async def _make(turn: Turn, pool: Pool, action: Action, place: Place) -> Done:
+def _make(turn: Turn, action: Action, place: Place) -> Done:
     may_write(place)
-    target = await bound_for_issue(turn, pool, action)
-    before = await lost.listed(action, target, pool.reader(turn.provider, credential=turn.credential))
+    target = bound_for_issue(turn, action)
+    before = turn.ask(lambda pool: lost.listed(action, target, turn.reader(pool)))
     turn.intend(action, target.target, siblings=None if before is None else [s.target for s in before], version=place.version)
-    receipt = await change.call(turn, pool, action, target)
+    try:
+        receipt = turn.ask(lambda pool: change.call(turn, pool, action, target))
+    except ActionFailed as error:
+        change.refused(turn, target.target, error)
+        raise
     if receipt.issued is None:
         raise ActionFailed(f"{action.id} gave no new credential.", fingerprint=turn.run.fingerprint)
     made = note_made(turn, receipt.issued)
@@ -61,7 +58,7 @@ async def _make(turn: Turn, pool: Pool, action: Action, place: Place) -> Done:
         lost.list_orphan(turn, made["made"], "made, and perhaps stored: Vault's answer was lost")
         raise
     except RevokerError as error:
-        await lost.retire(turn, pool, made["made"], receipt.issued)
+        lost.retire(turn, made["made"], receipt.issued)
         turn.settle({"result": "retired", "target": made["made"], "why": error.message})
         raise Parked(
             f"Vault did not take the new one: {error.message}",
@@ -72,9 +69,9 @@ async def _make(turn: Turn, pool: Pool, action: Action, place: Place) -> Done:
     return vaulting.stored(turn, action, place, made, version)
 
 
-async def bound_for_issue(turn: Turn, pool: Pool, action: Action) -> Bound:
+def bound_for_issue(turn: Turn, action: Action) -> Bound:
     """The place where the new one is made, bound again. Raises NotBound."""
-    target = await w.rebound(turn, action, pool.reader(turn.provider, credential=turn.credential))
+    target = turn.ask(lambda pool: w.rebound(turn, action, turn.reader(pool)))
     if isinstance(target, Unbound):
         raise NotBound(f"{action.id} has no proven target any more: {target.reason}.", safe="nothing was sent")
     return target

@@ -32,7 +32,7 @@ async def listed(action: Action, target: Bound, reader: Reader) -> Sequence[Sibl
     return await action.siblings(target, reader) if action.siblings is not None else None
 
 
-async def look_for(turn: Turn, pool: Pool, action: Action) -> Done:
+def look_for(turn: Turn, action: Action) -> Done:
     """A call went out and its answer was lost: find what it made, revoke that, and begin again."""
     past = turn.past()
     intent = next(row for row in past if "action" in row.data)
@@ -41,7 +41,7 @@ async def look_for(turn: Turn, pool: Pool, action: Action) -> Done:
     if age < turn.work.settle:
         return Done("running", "an interrupted call settles", sleep=(turn.work.settle - age).total_seconds())
     target = w.planned_bound(turn)
-    found = await listed(action, target, pool.reader(turn.provider, credential=turn.credential))
+    found = turn.ask(lambda pool: listed(action, target, turn.reader(pool)))
     if found is None or intent.data.get("siblings") is None:
         raise _cannot_tell(turn, ["unknown"], f"look for one named {turn.mark}")
     known = set(intent.data["siblings"])
@@ -52,15 +52,15 @@ async def look_for(turn: Turn, pool: Pool, action: Action) -> Done:
     ours = [one for one in new if _is_ours(one, turn.mark, called)]
     if len(ours) != 1 or (len(new) > 1 and turn.mark not in ours[0].name):
         raise _cannot_tell(turn, [one.target for one in new], "which of them this run made cannot be proven")
-    await retire(turn, pool, ours[0].target, None)
+    retire(turn, ours[0].target, None)
     turn.settle({"result": "retired", "target": ours[0].target, "why": "its value was lost before it was stored"})
     return Done("running", "an interrupted try was cleaned up", sleep=0)
 
 
-async def retire(turn: Turn, pool: Pool, target: str, issued: Issued | None) -> None:
+def retire(turn: Turn, target: str, issued: Issued | None) -> None:
     """Revoke a new credential again. Raises Parked, and puts it on the orphan list, when that cannot be done."""
     try:
-        await _revoke(turn, pool, target, issued)
+        _revoke(turn, target, issued)
     except RevokerError as error:
         why = f"made by this run, not stored, and not revoked: {error.message}"
         list_orphan(turn, target, why)
@@ -76,8 +76,8 @@ async def retire(turn: Turn, pool: Pool, target: str, issued: Issued | None) -> 
             orphans.resolve_orphan(turn.work.store, one.provider, one.target, turn.now, "revoked")
 
 
-async def _revoke(turn: Turn, pool: Pool, target: str, issued: Issued | None) -> None:
-    action = next((a for a in turn.kind.actions if a.effect is Effect.REVOKE and _can(a, issued, turn, pool)), None)
+def _revoke(turn: Turn, target: str, issued: Issued | None) -> None:
+    action = next((a for a in turn.kind.actions if a.effect is Effect.REVOKE and _can(a, issued, turn)), None)
     if action is None:
         raise Parked(f"{turn.kind.id} has no action that can revoke it")
     holder = turn.credential
@@ -87,21 +87,26 @@ async def _revoke(turn: Turn, pool: Pool, target: str, issued: Issued | None) ->
     bound = replace(w.planned_bound(turn), credential=holder, target=target, how="made by this very run")
     turn.audited("intent", {"action": action.id, "target": target, "why": "the new one could not be stored"})
     turn.write("intent", {"retire": target, "with": action.id})
+    turn.ask(lambda pool: _revoke_once(turn, pool, action, bound))
+
+
+async def _revoke_once(turn: Turn, pool: Pool, action: Action, bound: Bound) -> None:
     try:
         await change.call(turn, pool, action, bound)
     except OutcomeUnknown:
-        seen = await action.observe(bound, pool.reader(turn.provider, credential=holder)) if action.observe else None
-        if seen is not True:
+        reader = pool.reader(turn.provider, credential=bound.credential)
+        if action.observe is None or await action.observe(bound, reader) is not True:
             raise
 
 
-def _can(action: Action, issued: Issued | None, turn: Turn, pool: Pool) -> bool:
+def _can(action: Action, issued: Issued | None, turn: Turn) -> bool:
     """The leaked one must not be the acting one, and a value that was lost cannot act."""
     allowed = turn.work.settings.limits.experimental or not action.experimental
     if not allowed or (action.by == "self" and issued is None):
         return False
-    reader = pool.reader(turn.provider, credential=turn.credential)
-    return action.by == "self" or not action.authority or reader.authority(action.authority) is not None
+    if action.by == "self" or not action.authority:
+        return True
+    return action.authority in turn.work.settings.authority.get(turn.provider.id, {})
 
 
 def _is_ours(one: Sibling, mark: str, called: JournalRow) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -235,6 +236,7 @@ def _sealed(planner: _Planner, settings: Settings, requester: str, now: datetime
     document = {
         "schema": SCHEMA,
         "requester": requester,
+        "nonce": token_hex(8),
         "created_at": digests.instant(now),
         "expires_at": digests.instant(now + LIFETIME),
         "incidents": sorted({entry["incident"] for entry in entries}),

@@ -9,7 +9,6 @@ from revoker import verify
 from revoker.errors import Parked
 from revoker.model import Credential, Status, Validity, Verdict
 from revoker.runs import destination
-from revoker.runs import work as w
 from revoker.runs.work import DONE, Done, Turn
 from revoker.store import credentials as rows_of
 from revoker.store.credentials import Selection
@@ -45,7 +44,7 @@ def look(turn: Turn) -> Done:
 def prove(turn: Turn) -> Done:
     """`prove`: refused as often and over as long as the provider's propagation window asks."""
     row = row_of(turn)
-    if row.status is not Status.DEAD and (row.next_check_at is None or row.next_check_at <= turn.now or _just_changed(row)):
+    if row.status is not Status.DEAD and _is_due(row, turn.now):
         record(turn, check(turn, turn.credential))
         row = row_of(turn)
     if row.status is Status.DEAD:
@@ -59,7 +58,7 @@ def prove(turn: Turn) -> Done:
 
 def check(turn: Turn, cred: Credential) -> Verdict:
     """Ask the provider once about a credential."""
-    return w.with_pool(turn.work, lambda pool: verify.check(pool, turn.kind, cred))
+    return turn.ask(lambda pool: verify.check(pool, turn.kind, cred))
 
 
 def record(turn: Turn, verdict: Verdict) -> None:
@@ -84,8 +83,9 @@ def _window(turn: Turn) -> timedelta:
     return verify.windows(turn.work.settings)[turn.kind.id].window
 
 
-def _just_changed(row: CredentialRow) -> bool:
-    return row.acked_at is not None and (row.checked_at is None or row.checked_at < row.acked_at)
+def _is_due(row: CredentialRow, now: datetime) -> bool:
+    """Due by its time, or not refused once since it was last accepted or changed."""
+    return row.next_check_at is None or row.next_check_at <= now or row.refusals == 0
 
 
 def _since(turn: Turn) -> datetime:

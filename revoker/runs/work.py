@@ -73,6 +73,14 @@ class Turn:
         """Our mark on what this run creates."""
         return f"revoker-{self.run.id}"
 
+    def ask(self, do: Callable[[Pool], Awaitable[T]]) -> T:
+        """Run one async piece of work with a small egress pool of its own."""
+        return with_pool(self.work, do)
+
+    def reader(self, pool: Pool) -> Reader:
+        """A Reader for the leaked credential."""
+        return pool.reader(self.provider, credential=self.credential)
+
     def past(self) -> list[JournalRow]:
         """The step's journal rows since it was last settled."""
         rows = [row for row in run_rows.journal(self.work.store, self.run.id) if row.step == self.step["id"]]
