@@ -96,13 +96,16 @@ def name_kinds(
     fits = [kind for kind, pattern in known.patterns.items() if pattern.fullmatch(value)]
     if not fits:
         return ()
-    said = labelled(label, scanner)
-    strong = [kind for kind in fits if not known.kinds[kind].ambiguous]
-    if strong:
-        return tuple(sorted(strong, key=lambda kind: (kind not in said, known.order[kind])))
-    words = _words(variable)
-    weak = [kind for kind in fits if kind in said or _named_by(words, known.owners[kind].id, kind)]
-    return tuple(sorted(weak, key=lambda kind: (kind not in said, -len(words & _words(kind)), known.order[kind])))
+    said, words = labelled(label, scanner), _words(variable)
+    named = [
+        kind for kind in fits if not known.kinds[kind].ambiguous or kind in said or _named_by(words, known.owners[kind].id, kind)
+    ]
+
+    def rank(kind: str) -> tuple[bool, bool, int, int]:
+        weak = known.kinds[kind].ambiguous
+        return kind not in said, weak, -len(words & _words(kind)) if weak else 0, known.order[kind]
+
+    return tuple(sorted(named, key=rank))
 
 
 def labelled(label: str | None, scanner: str | None) -> frozenset[str]:

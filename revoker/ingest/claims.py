@@ -14,8 +14,7 @@ from revoker.model import NOTHING, Finding, Location, Secret, ValueState
 LONGEST_VALUE = 64 * 1024
 LONGEST_TEXT = 1024
 
-MASK = re.compile(r"REDACTED|\*{4,}|•{3,}|…|^requires login$|^<[a-z_ -]+>$", re.IGNORECASE)
-SHORTENED = re.compile(r"\.\.\.$")
+MASKED = re.compile(r"requires login|<[a-z_ -]+>", re.IGNORECASE)
 HASH = re.compile(r"(?:sha\d+|md5|hmac)[:-]|\$(?:2[aby]|argon2\w*|scrypt|pbkdf2[\w-]*|[156y])\$|\{S?SHA\d*\}", re.IGNORECASE)
 USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 
@@ -24,7 +23,9 @@ def state_of(value: str) -> ValueState:
     """Whether a reported value is the secret itself, or what a scanner left of it."""
     if not value:
         return ValueState.ABSENT
-    if MASK.search(value) or SHORTENED.search(value):
+    if "****" in value or value.endswith("...") or "…" in value or "•••" in value:
+        return ValueState.MASKED
+    if "REDACTED" in value.upper() or MASKED.fullmatch(value):
         return ValueState.MASKED
     if HASH.match(value):
         return ValueState.HASHED
@@ -61,7 +62,9 @@ def path(found: object) -> str | None:
 def url(found: object) -> str | None:
     """A repository's address without the login that git remotes often hold, and without `.git`."""
     cleaned = text(found)
-    return None if cleaned is None else USERINFO.sub("", cleaned).removesuffix(".git")
+    if cleaned is not None and "@" in cleaned:
+        cleaned = USERINFO.sub("", cleaned)
+    return None if cleaned is None else cleaned.removesuffix(".git")
 
 
 @lru_cache(maxsize=4096)

@@ -23,7 +23,7 @@ from revoker.model import Credential, Finding
 if TYPE_CHECKING:
     from revoker.store import Store
 
-BATCH = 5000
+BATCH = 20_000
 Report = Path | tuple[str, BinaryIO]  # a file, or a name and a stream that is open already
 Progress = Callable[[int], None]  # findings so far
 

@@ -10,6 +10,7 @@ from revoker.ingest import halves, postgresql
 from revoker.model import NOTHING, Credential, Finding, Secret, ValueState
 from revoker.sdk import Kind
 
+PAIRED_IDS = ("key_id", "role_id", "username")
 MOST_REMEMBERED = 200_000
 Fingerprint = Callable[[str, Secret], str]
 
@@ -113,8 +114,9 @@ def _kind_by_parts(value: str, finding: Finding) -> str:
 
 
 def _wanted(kind: Kind, parts: Mapping[str, str]) -> dict[str, str]:
-    """Of a report's claims only the parts that the kind asks for; a report cannot add others."""
-    return {name: parts[name] for name in (*kind.needs, kind.host_from) if name is not None and name in parts}
+    """Of a report's claims only the ids of pairs and what the kind asks for; a report cannot add others."""
+    wanted = (*PAIRED_IDS, *kind.needs, kind.host_from)
+    return {name: parts[name] for name in wanted if name is not None and name in parts}
 
 
 def _no_value(state: ValueState) -> Named:

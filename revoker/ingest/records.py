@@ -19,7 +19,8 @@ from revoker.ingest.source import Source, decoded, lines
 Record = dict[str, Any]
 
 HOLDS_LIST = re.compile(rb'"findings"\s*:\s*\[')
-SPACED_COLON = re.compile(rb'"\s+:')
+NESTED = (dict, list)
+SPACED_COLONS = (b" :", b"\t:", b"\n:", b"\r:")  # with these a count of `":` says nothing
 
 
 class Unfit(Exception):
@@ -56,7 +57,7 @@ def parse(line: bytes, source: Source, number: int) -> Record | None:
         record = orjson.loads(line)
     except ValueError:
         return _parse_leniently(line, source, number)
-    if line.count(b'":') != _keys(record) or SPACED_COLON.search(line):
+    if line.count(b'":') != _keys(record) or any(spaced in line for spaced in SPACED_COLONS):
         record = _parse_carefully(line.decode())
     if not isinstance(record, dict):
         raise Unfit("bad_record")
@@ -94,12 +95,11 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> Record:
 
 def _keys(node: Any) -> int:
     """How many keys an entry has at all depths. orjson refuses more than 1024 levels, so this cannot run deep."""
-    if isinstance(node, dict):
-        count = len(node)
-        for value in node.values():
-            if isinstance(value, dict | list):
-                count += _keys(value)
-        return count
-    if isinstance(node, list):
-        return sum(_keys(value) for value in node if isinstance(value, dict | list))
-    return 0
+    inner: Any = node
+    count = 0
+    if type(node) is dict:
+        count, inner = len(node), node.values()
+    for value in inner if type(node) in NESTED else ():
+        if type(value) in NESTED and value:
+            count += _keys(value)
+    return count

@@ -58,16 +58,21 @@ def _value(record: Record, rule: str, raw: str) -> tuple[str, Mapping[str, str],
     """The secret, its public parts and its secret parts."""
     named = record.get("SecretParts")
     if isinstance(named, dict) and named:
-        secret = next((v for name in SECRET_NAMES if isinstance(v := named.get(name), str) and v), raw)
-        if len(named) == 1:
-            return secret, NOTHING, NOTHING
-        parts = {ours: v for name, ours in PUBLIC_NAMES.items() if (v := claims.text(named.get(name))) and v != secret}
-        session = named.get("session_token")
-        return secret, parts, {"session_token": Secret(session)} if isinstance(session, str) and session else NOTHING
+        if len(named) == 1 and isinstance(alone := named.get("key"), str) and alone:
+            return alone, NOTHING, NOTHING
+        return _named(named, raw)
     joined = record.get("RawV2")
     if rule in JOINED and isinstance(joined, str) and ":" in joined:
         return _split(rule, raw, joined)
     return raw, NOTHING, NOTHING
+
+
+def _named(named: Mapping[str, Any], raw: str) -> tuple[str, Mapping[str, str], Mapping[str, Secret]]:
+    """The secret and the parts that SecretParts tells apart by name."""
+    secret = next((v for name in SECRET_NAMES if isinstance(v := named.get(name), str) and v), raw)
+    parts = {ours: v for name, ours in PUBLIC_NAMES.items() if (v := claims.text(named.get(name))) and v != secret}
+    session = named.get("session_token")
+    return secret, parts, {"session_token": Secret(session)} if isinstance(session, str) and session else NOTHING
 
 
 def _split(rule: str, raw: str, joined: str) -> tuple[str, Mapping[str, str], Mapping[str, Secret]]:

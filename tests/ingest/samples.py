@@ -47,7 +47,7 @@ def value(kind_id: str, rng: random.Random) -> str:
 def aws_pair(rng: random.Random, prefix: str = "AKIA") -> tuple[str, str]:
     """A key id and a secret."""
     key_id = prefix + "".join(rng.choices(string.ascii_uppercase + "234567", k=16))
-    secret = "".join(rng.choices(string.ascii_letters + string.digits + "/+", k=38)) + "zQ"
+    secret = "b" + "".join(rng.choices(string.ascii_letters + string.digits + "/+", k=37)) + "zQ"
     return key_id, secret
 
 

@@ -87,6 +87,15 @@ def test_a_weak_pattern_needs_a_label_or_a_variable(with_kinds: Any) -> None:
     assert catalog.name_kinds(weak, variable="myWeakKey") == ("weak_key",)
 
 
+def test_a_label_that_names_a_weak_kind_alone_wins_over_a_strong_one_of_the_same_shape(with_kinds: Any) -> None:
+    strong, weak = made_up("ww_token", r"ww_[a-z]{20}"), made_up("ww_group_token", r"ww_[a-z]{20}", ambiguous=True)
+    with_kinds(strong, weak)
+    value = "ww_" + "x" * 20
+    assert catalog.name_kinds(value) == ("ww_token",)
+    assert catalog.name_kinds(value, label="ww_group_token", scanner="csv") == ("ww_group_token", "ww_token")
+    assert catalog.name_kinds(value, variable="WW_GROUP_TOKEN") == ("ww_token", "ww_group_token")
+
+
 def test_a_pattern_is_anchored_and_its_groups_are_public_parts(with_kinds: Any) -> None:
     kind = made_up("part_key", r"pp_(?P<mode>live|test)_[a-z]{10}")
     with_kinds(kind)
