@@ -85,7 +85,7 @@ verify = probe(
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:
     """Report the raw token as leaked. Permanent; the call needs no credential, and always answers 202."""
-    reply = await api.send("POST", "/api/credentials/revoke", json={"credentials": [bound.credential.secret.reveal()]})
+    reply = await api.send("POST", "/api/credentials/revoke", json={"credentials": [bound.credential.secret]})
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[202], detail="accepted; 202 proves nothing by itself")
 
 
@@ -105,7 +105,7 @@ async def revoke_in_organisation(bound: Bound, api: Writer) -> Receipt:
         "POST",
         f"/api/organizations/{organisation}/settings/tokens/revoke",
         auth=as_authority(api, "admin_token"),
-        json={"token": bound.credential.secret.reveal()},
+        json={"token": bound.credential.secret},
     )
     return receipt("revoke_in_organisation", Effect.REVOKE, bound, reply, api.now, done=[200, 202, 204])
 
