@@ -38,16 +38,21 @@ class Session:
     @cached_property
     def store(self) -> Store:
         """The store, which must exist. Raises StoreError."""
-        from revoker.store import open_store
-
-        return open_store(self.settings)
+        return self._open(create=False)
 
     @cached_property
     def new_store(self) -> Store:
         """The store, made (with its key) when it does not exist yet. Raises StoreError."""
+        return self._open(create=True)
+
+    def _open(self, *, create: bool) -> Store:
         from revoker.store import open_store
 
-        return open_store(self.settings, create=True)
+        if not self.settings.store.key.startswith("vault-transit:"):
+            return open_store(self.settings, create=create)
+        from revoker.egress.vault_transit import transit
+
+        return open_store(self.settings, create=create, vault_transit=transit(self.settings))
 
 
 def now() -> datetime:
