@@ -10,6 +10,7 @@ from revoker.sdk import (
     Action,
     Auth,
     Bound,
+    Budget,
     Effect,
     Identity,
     Kind,
@@ -147,6 +148,7 @@ PROVIDER = Provider(
                 notify="the workspace's admin",
             ),
             offline=(example_value,),
+            budget=Budget(per_second=0, in_flight=100),  # no limit is documented for this list; a 429 slows us down
             irreversible_loss="an archived key cannot be made active again",
             actions=(
                 _action("suspend", Effect.SUSPEND, "inactive", "restore", "archived"),

@@ -56,7 +56,7 @@ HOST = "apikeys.googleapis.com"
 KEY_NAME = r"projects/[\w:.-]+/locations/global/keys/[\w-]+"
 BEFORE = "revoker-restrictions-before"  # the annotation that remembers what a suspension replaced
 NOBODY = {"serverKeyRestrictions": {"allowedIps": ["127.0.0.1"]}}
-READY_TRIES = 10  # looks at a new key, paced by the budget, before its answer counts as lost
+READY_TRIES = 60  # looks at a new key, paced by the budget, before its answer counts as lost
 BLOCKED = ("SERVICE", "HTTP_REFERRER", "IP_ADDRESS", "ANDROID_APP", "IOS_APP")
 
 ANSWERS = (

@@ -11,6 +11,7 @@ from revoker.sdk import (
     Action,
     Binder,
     Bound,
+    Budget,
     Credential,
     Effect,
     Identity,
@@ -258,6 +259,7 @@ def _kind(
         propagation=Propagation(timedelta(minutes=15)),
         manual=Manual(CONSOLE + page, steps, notify="the organisation's owners; the key's owner"),
         offline=(example_value,),
+        budget=Budget(per_second=0, in_flight=100),  # no limit is documented for this list; a 429 slows us down
         irreversible_loss="a deleted key cannot be brought back",
         actions=actions,
     )
