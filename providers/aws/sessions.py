@@ -4,9 +4,10 @@ import json
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from revoker.providers.aws.keys import AUTHORITY, bind, caller
-from revoker.sdk import Bound, Credential, Effect, Proof, Reader, Receipt, Reply, Unbound, Writer, no_authority, receipt, text_at
+from revoker.sdk import Bound, Credential, Effect, Proof, Reader, Receipt, Reply, Unbound, Writer, no_authority, receipt
 
 POLICY = "AWSRevokeOlderSessions"  # the name that the console uses for the same
 ARN = re.compile(r"arn:[\w-]+:(?:sts|iam)::(?P<account>\d{12}):(?P<type>assumed-role|user|federated-user)/(?P<name>[\w+=,.@/-]+)")
@@ -95,6 +96,6 @@ async def is_allowed(bound: Bound, api: Reader) -> bool | None:
 
 
 def _document(reply: Reply) -> str:
-    """The policy as text; boto3 gives it parsed."""
+    """The policy as text. IAM gives it URL-encoded, and boto3 gives it parsed."""
     found = reply.pick("PolicyDocument")
-    return text_at(reply, "PolicyDocument") or json.dumps(found)
+    return unquote(found) if isinstance(found, str) else json.dumps(found)
