@@ -95,11 +95,16 @@ def _attempt(server: Server, sock: socket.socket, options: str, text: str, value
     from pg8000.exceptions import DatabaseError, InterfaceError  # type: ignore[import-untyped,unused-ignore]
 
     asked: list[int] = []
+    errors: list[Exception] = []  # pg8000 loses a refusal when the server hangs up right after it
 
     class Login(Connection):  # type: ignore[misc,unused-ignore]
         def handle_AUTHENTICATION_REQUEST(self, data: bytes, context: Any) -> None:  # noqa: N802 - pg8000's name
             asked.append(struct.unpack("!i", data[:4])[0])
             super().handle_AUTHENTICATION_REQUEST(data, context)
+
+        def handle_ERROR_RESPONSE(self, data: bytes, context: Any) -> None:  # noqa: N802 - pg8000's name
+            super().handle_ERROR_RESPONSE(data, context)
+            errors.append(context.error)
 
     started = False
     try:
@@ -109,15 +114,16 @@ def _attempt(server: Server, sock: socket.socket, options: str, text: str, value
             database=server.database,
             sock=sock,
             ssl_context=False,
-            startup_params={"options": options, "application_name": "revoker"},
+            application_name="revoker",
+            startup_params={"options": options},
         )
         who.autocommit = True
         started = True
         rows = _rows(who, text, values)
         who.close()
-    except DatabaseError as error:
-        return _refused(server, error, at)
-    except (InterfaceError, OSError, ValueError, struct.error) as error:
+    except (DatabaseError, InterfaceError, OSError, ValueError, struct.error) as error:
+        if errors:
+            return _refused(server, errors[-1], at)
         raise (Lost if started else NotSent)(_slug(error)) from None
     finally:
         sock.close()
