@@ -104,7 +104,9 @@ Build = Callable[..., Site]
 def build(tmp_path: Path, fakery: Any, monkeypatch: pytest.MonkeyPatch) -> Build:
     """Make a site: `more` is appended to its configuration, `top` stands before its first table."""
 
-    def make(more: str = "", top: str = "", url: str = "sqlite:///revoker.db", folder: Path | None = None) -> Site:
+    def make(
+        more: str = "", top: str = "", url: str = "sqlite:///revoker.db", folder: Path | None = None, fakery: Any = fakery
+    ) -> Site:
         home = folder or tmp_path
         home.mkdir(parents=True, exist_ok=True)
         keys = {name: Ed25519PrivateKey.generate() for name in ("alice", "bob", "carol")}
