@@ -17,7 +17,7 @@ from revoker.lab.servers import quiet_environment
 from revoker.model import NOTHING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Planted:
     """One credential of the leak. `end` is where it must stand at the end of the drill."""
 

@@ -90,7 +90,8 @@ def settings(lab: Lab, cast: Cast, keys: Mapping[str, str]) -> Iterable[str]:
     yield '[authority.anthropic]\nadmin_key = "env:DRILL_ANTHROPIC_ADMIN"'
     yield '[authority.google]\naccess_token = "env:DRILL_GOOGLE_TOKEN"\nproject = "42"'
     yield '[authority.docker_hub]\nbearer = "env:DRILL_DOCKER_BEARER"'
-    yield f'[authority.postgresql]\nusername = "{lab.database.user}"\npassword = "env:DRILL_PG_PASSWORD"'
+    yield f'[authority.postgresql]\nuser = "{lab.database.user}"\npassword = "env:DRILL_PG_PASSWORD"'
+    yield '[authority.vault]\ntoken = "env:DRILL_BAO_TOKEN"'
     yield f'[vault]\naddr = "{lab.bao.url}"\ntoken = "env:DRILL_BAO_TOKEN"'
     yield '[audit]\nanchor_file = "anchor.jsonl"'
     for place in DESTINATIONS:
