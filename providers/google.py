@@ -12,6 +12,7 @@ from typing import Any
 
 from revoker.sdk import (
     Action,
+    ActionFailed,
     Auth,
     Bound,
     Credential,
@@ -177,7 +178,11 @@ async def restore(bound: Bound, api: Writer) -> Receipt:
     now, notes = await noted(bound, api)
     if now.status != 200 or BEFORE not in notes:
         return receipt("restore", Effect.RESTORE, bound, now, api.now, done=[], already=[200])
-    reply = await patch(bound, api, json.loads(notes.pop(BEFORE)), notes)
+    try:
+        before = json.loads(notes.pop(BEFORE))
+    except (TypeError, ValueError):
+        raise ActionFailed("The note of what was allowed before cannot be read.", safe="nothing was sent") from None
+    reply = await patch(bound, api, before, notes)
     return receipt("restore", Effect.RESTORE, bound, reply, api.now, done=[200])
 
 

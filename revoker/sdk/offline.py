@@ -8,7 +8,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from revoker.model import Credential, Verdict
 from revoker.sdk.answers import expired_offline, skip
@@ -61,7 +61,7 @@ def jwt_claims(value: str) -> dict[str, object]:
 def expired_jwt(cred: Credential, now: datetime) -> Verdict | None:
     """Dead when the JWT's own `exp` is over."""
     end = jwt_claims(cred.secret.reveal()).get("exp")
-    if isinstance(end, int | float) and datetime.fromtimestamp(min(end, 4e9), UTC) < now:
+    if isinstance(end, int | float) and not isinstance(end, bool) and 0 < end < now.timestamp():
         return expired_offline()
     return None
 

@@ -118,7 +118,7 @@ def seen_dead(verify: Verifier) -> Observer:
 
 def safe_id(value: object, pattern: str = r"[\w.:@-]{1,200}") -> str:
     """An id from a reply that may go into a path. Raises ActionFailed when it is no id."""
-    text = str(value)
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not re.fullmatch(pattern, text) or ".." in text:
         raise ActionFailed("The provider answered with an id that does not look like one; nothing was sent.")
     return text
