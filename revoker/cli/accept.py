@@ -31,7 +31,7 @@ def command(
     full, who = rows[0].fingerprint, ingesting.name_of(by)
     audit.append(session.store, "accepted", {"fingerprint": full, "who": who, "why": why}, now())
     credentials.accept(session.store, full, who, why, now())
-    closing.close_finished(session)
+    closing.finish(session)
     if as_json:
         output.document({"schema": schema("accept"), "fingerprint": full, "by": who, "why": why})
     else:

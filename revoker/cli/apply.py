@@ -29,7 +29,7 @@ def command(
     with running.engine(session) as engine:
         engine.start(run_ids)
         rows = running.follow(engine, run_ids)
-    closing.close_finished(session)
+    closing.finish(session)
     if as_json:
         output.document({"schema": json_document.schema("apply"), "runs": [json_document.run(row) for row in rows]})
     else:

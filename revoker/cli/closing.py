@@ -1,9 +1,24 @@
-"""Incidents end by themselves when every member is proven dead, or accepted by a named person; never before."""
+"""What ends a command that moved something: incidents that are over are closed, and events are delivered.
+
+An incident ends by itself when every member is proven dead, or accepted by a named person; never before.
+"""
 
 from __future__ import annotations
 
 from revoker.cli import output
 from revoker.cli.session import Session, now
+from revoker.errors import RevokerError
+
+
+def finish(session: Session) -> None:
+    """Close what is over, and tell the outside. A webhook that is down holds nothing up."""
+    from revoker import notify
+
+    close_finished(session)
+    try:
+        notify.deliver(session.store, settings=session.settings, clock=now)
+    except RevokerError as error:
+        output.tell(f"Events were not delivered: {error.message}")
 
 
 def close_finished(session: Session) -> list[str]:

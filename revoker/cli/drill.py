@@ -13,9 +13,7 @@ from revoker.errors import ConfigError, ExitCode
 
 def command(
     *,
-    folder: Annotated[Path, typer.Option("--folder", help="Where the drill leaves its reports.", metavar="FOLDER")] = Path(
-        "revoker-drill"
-    ),
+    out: Annotated[Path, typer.Option("--out", help="Where the drill leaves its reports.", metavar="FOLDER")] = Path("drill-out"),
     as_json: options.AsJson = False,
 ) -> ExitCode:
     """Rehearse a leak from the report to the proof: real OpenBao, PostgreSQL and moto, fake providers, one kill -9.
@@ -28,7 +26,7 @@ def command(
         from revoker.lab.drill import run_drill
     except ModuleNotFoundError as missing:
         raise ConfigError(f"The drill needs {missing.name}.", next="pip install 'revoker[lab]'") from None
-    done = run_drill(folder, output.tell)
+    done = run_drill(out, output.tell)
     if as_json:
         checks = [{"check": one.name, "ok": one.ok, "detail": one.detail} for one in done.checks]
         output.document(

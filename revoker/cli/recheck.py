@@ -44,7 +44,7 @@ def once(session: Session, limit: int) -> RecheckSummary:
         done = recheck(session.store, settings=session.settings, clock=now, limit=limit, progress=bar)
     for back in done.resurrected:
         output.tell(f"ALIVE AGAIN: {back.fingerprint} was proven dead and is accepted again.")
-    closing.close_finished(session)
+    closing.finish(session)
     return done
 
 

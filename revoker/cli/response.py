@@ -52,7 +52,7 @@ def respond(session: Session, wishes: Wishes) -> ExitCode:
     if plan.entries and not wishes.plan_only:
         waits = not (_approved(session, plan, wishes) and _agreed(plan, wishes))
         runs = [] if waits else _apply(session, plan)
-    closing.close_finished(session)
+    closing.finish(session)
     _report(session, wishes, incident, plan, runs)
     code = outcome.of_counts(listing.tally(_rows(session, incident)))
     return outcome.worst(ExitCode.WAITING if waits else ExitCode.DONE, outcome.of_runs(row.state for row in runs), code)

@@ -35,9 +35,11 @@ def command(
     chosen = [runs.get_run(session.store, one).id for one in run or ()]
     if done:
         _confirm(session, chosen, ingesting.name_of(by))
+    followed = chosen or [row.id for row in runs.list_runs(session.store, state=running.OPEN)]
     with running.engine(session) as engine:
-        rows = running.follow(engine, engine.resume(chosen, force=force))
-    closing.close_finished(session)
+        engine.resume(chosen, force=force)
+        rows = running.follow(engine, followed)  # also those that were interrupted: they went on with the engine
+    closing.finish(session)
     left = runs.list_runs(session.store, state=running.OPEN)
     if as_json:
         made = [json_document.run(row) for row in rows]
@@ -45,7 +47,7 @@ def command(
     else:
         if rows:
             output.table(listing.runs(rows))
-        output.line(f"Went on with {len(rows)} runs; {len(left)} are not at their end.")
+        output.line(f"{running.states(rows)}; {len(left)} of all runs are not at their end.")
     return outcome.of_runs(row.state for row in (*rows, *left))
 
 

@@ -9,6 +9,8 @@ import typer
 from revoker.cli import listing, options, outcome, output
 from revoker.cli.session import now, session_of
 from revoker.errors import ExitCode
+from revoker.model import Status
+from revoker.report.story import URGENT
 
 
 def command(
@@ -38,11 +40,12 @@ def command(
         rows = credentials.select(session.store, chosen)
         output.document(json_document.listing("status", rows, listing.places(session.store, rows)))
         return outcome.of_counts(numbers)
-    rows = listing.urgent_first(credentials.select(session.store, chosen))
-    shown = rows if every else rows[: listing.MOST]
-    if rows:
-        output.table(listing.credentials(shown, listing.places(session.store, shown), now(), len(rows) - len(shown)))
-    output.line(f"{len(rows)} credentials: {listing.counts(numbers)}.")
+    total = sum(numbers.values())
+    order = [Status(name) for name in URGENT]
+    shown = credentials.top(session.store, chosen, order, total if every else min(total, listing.MOST))
+    if shown:
+        output.table(listing.credentials(shown, listing.places(session.store, shown), now(), total - len(shown)))
+    output.line(f"{total} credentials: {listing.counts(numbers)}.")
     for one in incidents.list_incidents(session.store, only_open=True)[:10]:
         output.line(f"Open incident {one.id}: {one.title}")
     if switches.is_stopped(session.store):

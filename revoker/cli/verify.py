@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from revoker.cli import listing, options, outcome, output
+from revoker.cli import closing, listing, options, outcome, output
 from revoker.cli.session import now, session_of
 from revoker.errors import ExitCode
 
@@ -34,6 +34,7 @@ def command(
     rows = credentials.select(session.store, options.selection(incident, provider, kind, fingerprint, status))
     with output.progress("verifying") as bar:
         summary = verify.verify(session.store, rows, settings=session.settings, clock=now, force=force, progress=bar)
+    closing.finish(session)
     asked = {row.fingerprint for row in rows}
     after = [
         row

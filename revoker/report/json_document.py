@@ -73,7 +73,15 @@ def identity(who: Identity | None) -> dict[str, Any] | None:
 
 def location(spot: Location) -> dict[str, Any]:
     """One place of a finding."""
-    return asdict(spot)
+    return {
+        "source": spot.source,
+        "file": spot.file,
+        "line": spot.line,
+        "commit": spot.commit,
+        "image": spot.image,
+        "layer": spot.layer,
+        "repository": spot.repository,
+    }
 
 
 def listing(command: str, rows: Sequence[CredentialRow], places: Mapping[str, Sequence[Location]]) -> dict[str, Any]:

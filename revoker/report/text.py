@@ -59,7 +59,7 @@ def https(url: str) -> str | None:
 
 def iso(when: datetime | None) -> str | None:
     """A time as it stands in JSON: UTC, seconds, `Z`."""
-    return None if when is None else when.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if when is None else when.isoformat(timespec="seconds")[:19] + "Z"
 
 
 def moment(when: datetime | None) -> str:

@@ -38,6 +38,7 @@ __all__ = [
     "reseal",
     "resolve_prefix",
     "select",
+    "top",
     "unseal_credential",
     "unseal_many",
 ]
@@ -50,6 +51,16 @@ EVERYTHING = Selection()
 def select(store: Store, selection: Selection = EVERYTHING) -> list[CredentialRow]:
     """The credentials of a selection, the oldest first. Raises UsageError for a beginning that fits none or several."""
     query = sa.select(*COLUMNS).order_by(schema.credentials.c.id)
+    with reading(store) as connection:
+        rows = connection.execute(query.where(*_conditions(connection, selection))).all()
+    return [credential_row(row) for row in rows]
+
+
+def top(store: Store, selection: Selection, order: Sequence[Status], limit: int) -> list[CredentialRow]:
+    """The first credentials of a selection when their statuses are put into this order; then by provider and fingerprint."""
+    table = schema.credentials.c
+    rank = sa.case({status.value: number for number, status in enumerate(order)}, value=table.status, else_=len(order))
+    query = sa.select(*COLUMNS).order_by(rank, table.provider, table.fingerprint).limit(limit)
     with reading(store) as connection:
         rows = connection.execute(query.where(*_conditions(connection, selection))).all()
     return [credential_row(row) for row in rows]
