@@ -8,19 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from revoker.providers.aws.accounts import account_of, canary, half_a_session, no_credential
-from revoker.providers.aws.keys import (
-    AUTHORITY,
-    bind,
-    bind_root,
-    has_status,
-    issue,
-    revoke,
-    revoke_root,
-    set_status,
-    siblings,
-    verify,
-)
+from revoker.providers.aws.caller import AUTHORITY, check_authority, verify
+from revoker.providers.aws.keys import issue, revoke, revoke_root, set_status
 from revoker.providers.aws.sessions import allow_sessions, bind_session, bind_user, end_sessions, is_allowed, is_denied
+from revoker.providers.aws.target import bind, bind_root, has_status, siblings
 from revoker.sdk import (
     Action,
     Binder,
@@ -130,6 +121,7 @@ PROVIDER = Provider(
         "iam.us-gov.amazonaws.com",
     ),
     docs=API,
+    check_authority=check_authority,
     authority={
         AUTHORITY: "the secret of an access key of the same account, of another user or role than the leaked one",
         "access_key_id": "the id that belongs to it",

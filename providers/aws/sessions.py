@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from revoker.providers.aws.keys import AUTHORITY, bind, caller
+from revoker.providers.aws.caller import AUTHORITY, caller
+from revoker.providers.aws.target import bind
 from revoker.sdk import Bound, Credential, Effect, Proof, Reader, Receipt, Reply, Unbound, Writer, no_authority, receipt
 
 POLICY = "AWSRevokeOlderSessions"  # the name that the console uses for the same
