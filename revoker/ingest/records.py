@@ -20,7 +20,7 @@ Record = dict[str, Any]
 
 HOLDS_LIST = re.compile(rb'"findings"\s*:\s*\[')
 NESTED = (dict, list)
-SPACED_COLONS = (b" :", b"\t:", b"\n:", b"\r:")  # with these a count of `":` says nothing
+SPACED_COLON = re.compile(rb'"\s+:')  # with one of these a count of `":` says nothing
 
 
 class Unfit(Exception):
@@ -57,7 +57,7 @@ def parse(line: bytes, source: Source, number: int) -> Record | None:
         record = orjson.loads(line)
     except ValueError:
         return _parse_leniently(line, source, number)
-    if line.count(b'":') != _keys(record) or any(spaced in line for spaced in SPACED_COLONS):
+    if line.count(b'":') != _keys(record) or SPACED_COLON.search(line):
         record = _parse_carefully(line.decode())
     if not isinstance(record, dict):
         raise Unfit("bad_record")
