@@ -19,6 +19,7 @@ from revoker.sdk import (
     Residual,
     absent,
     bound_as_itself,
+    can_read,
     checksum,
     example_value,
     seen_dead,
@@ -112,6 +113,7 @@ PROVIDER = Provider(
     docs="https://docs.gitlab.com/security/tokens/",
     reads=(deploy.BY_VALUE,),
     authority={AUTHORITY: NEEDS},
+    check_authority=can_read(AUTHORITY, {"a working token": tokens.SELF}, auth=tokens.by_token),
     kinds=(
         _access("gitlab_pat", "GitLab access token", "User settings, Access tokens", "the token's owner", ambiguous=False),
         _access(

@@ -116,6 +116,7 @@ PROVIDER = Provider(
     docs="https://developer.hashicorp.com/vault/api-docs",
     reads=(
         tokens.LOOKUP,
+        tokens.CAPABILITIES,
         "/v1/auth/token/lookup-accessor",
         "/v1/auth/*/role/*/secret-id/lookup",
         "/v1/auth/*/role/*/secret-id-accessor/lookup",
@@ -125,6 +126,7 @@ PROVIDER = Provider(
         "namespace": "the namespace of the leaked ones (optional)",
         "approle_mount": "where AppRole is mounted (optional, approle)",
     },
+    check_authority=tokens.check_authority,
     kinds=(
         Kind(
             id="vault_token",

@@ -38,6 +38,7 @@ from revoker.sdk import (
 
 AUTHORITY = "token"
 LOOKUP = "/v1/auth/token/lookup"
+CAPABILITIES = "/v1/sys/capabilities-self"
 
 UNCLEAR = unsure(403, "refused_or_bound")  # dead, bound to addresses, a disabled entity, or without the default policy
 BY_AUTHORITY = (live(200, has=["data.policies"]), dead(403, "unknown_token", says="bad token"), unsure(403, "authority_refused"))
@@ -166,3 +167,27 @@ async def is_disabled(bound: Bound, api: Reader) -> bool | None:
     reply = await look(api, f"/v1/identity/entity/id/{safe_id(bound.target)}")
     found = reply.pick("data.disabled") if reply.status == 200 and reply.trouble is None else None
     return found if isinstance(found, bool) else None
+
+
+RIGHTS = {
+    "auth/token/lookup": "update",
+    "auth/token/lookup-accessor": "update",
+    "auth/token/revoke-accessor": "update",
+    "auth/token/accessors": "sudo",
+    "auth/approle/role": "list",
+    "auth/approle/role/any/secret-id/lookup": "update",
+    "auth/approle/role/any/secret-id-accessor/destroy": "update",
+}
+
+
+async def check_authority(api: Reader) -> dict[str, bool | None]:
+    """What the authority's own token may do, as the server says."""
+    reply = await ask(api, CAPABILITIES, {"paths": list(RIGHTS)})
+    if reply.status != 200 or reply.trouble is not None:
+        return {"a working token": False if reply.status == 403 else None}
+    return {f"{right} on {path}": _may(reply.pick("data"), path, right) for path, right in RIGHTS.items()}
+
+
+def _may(held: Any, path: str, right: str) -> bool | None:
+    found = held.get(path) if isinstance(held, dict) else None
+    return bool({right, "root"} & set(map(str, found))) if isinstance(found, list) else None

@@ -14,7 +14,7 @@ import pytest
 from revoker.config import Settings
 from revoker.errors import ActionFailed
 from revoker.model import Bound, Credential, Issued, Proof, Secret, Unbound, Validity
-from revoker.providers import postgresql as provider
+from revoker.providers.postgresql import login, roles
 from revoker.sdk import Reply
 from tests.providers import real
 from tests.providers.catalogue import OWNERS
@@ -46,8 +46,8 @@ def sql(server: PostgreSQL, statement: str, values: Sequence[Any] = ()) -> list[
 def role(server: PostgreSQL, options: str = "LOGIN", database: str = "postgres", name: str = "") -> Credential:
     """A fresh role that the rotator may change, and its URI."""
     name, word = name or "app_" + secrets.token_hex(4), password()
-    sql(server, f"CREATE ROLE {provider.quoted(name)} {options} PASSWORD '{word}'")
-    sql(server, f"GRANT {provider.quoted(name)} TO rotator WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+    sql(server, f"CREATE ROLE {roles.quoted(name)} {options} PASSWORD '{word}'")
+    sql(server, f"GRANT {roles.quoted(name)} TO rotator WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
     return uri(server.host, server.port, name.replace("@", "%40").replace('"', "%22"), word, database)
 
 
@@ -86,12 +86,12 @@ def test_the_pattern_reads_the_public_parts() -> None:
 
 
 def test_names_are_quoted() -> None:
-    assert provider.quoted('a"b') == '"a""b"'
+    assert roles.quoted('a"b') == '"a""b"'
 
 
 def test_the_verifier_never_holds_the_password() -> None:
     word = password()
-    assert word not in provider.verifier(word, b"0" * 16)
+    assert word not in roles.verifier(word, b"0" * 16)
 
 
 def test_a_role_that_we_act_with_is_not_bound() -> None:
@@ -99,7 +99,7 @@ def test_a_role_that_we_act_with_is_not_bound() -> None:
     reader = FakeReader(
         OWNERS["postgresql_uri"][0], always(Reply("")), authority={"password": "made-up"}, settings={"user": "rotator"}
     )
-    found = run(provider.bind(cred, reader))
+    found = run(login.bind(cred, reader))
     assert isinstance(found, Unbound)
     assert found.reason == "own_authority"
 
@@ -111,7 +111,7 @@ def test_the_codes_of_a_real_server(postgresql: PostgreSQL, known: Settings) -> 
     sql(postgresql, "CREATE DATABASE shut ALLOW_CONNECTIONS false")
     good = role(postgresql)
     host, port, user = postgresql.host, postgresql.port, good.parts["user"]
-    word = provider.password_in(good.secret)
+    word = roles.password_in(good.secret)
     assert verdict(known, good) == ("live", "authenticated")
     assert verdict(known, uri(host, port, user, password(), "postgres")) == ("dead", "refused")
     assert verdict(known, uri(host, port, "nobody_here", word, "postgres")) == ("dead", "refused")
@@ -146,8 +146,8 @@ def test_the_identity_tells_what_the_role_may_do(postgresql: PostgreSQL, known: 
 def test_a_rotation_and_its_sessions(postgresql: PostgreSQL, known: Settings, name: str) -> None:
     cred = role(postgresql, name=name)
     to = real.bound(known, cred, "change_password")
-    assert (to.target, to.proof) == (provider.role_of(cred), Proof.EMBEDDED)
-    chosen = provider.choose(to)
+    assert (to.target, to.proof) == (login.role_of(cred), Proof.EMBEDDED)
+    chosen = roles.choose(to)
     fresh = Credential(cred.kind, "fp_new", chosen.secret, cred.parts)
     with session(postgresql, cred) as application:
         assert real.observe(known, to, "change_password") is False
@@ -165,11 +165,11 @@ def test_a_rotation_and_its_sessions(postgresql: PostgreSQL, known: Settings, na
 def test_the_server_got_the_verifier_that_we_computed(postgresql: PostgreSQL, known: Settings) -> None:
     cred = role(postgresql)
     to = real.bound(known, cred, "change_password")
-    chosen = provider.choose(to)
+    chosen = roles.choose(to)
     real.change(known, to, "change_password", chosen)
     stored = str(sql(postgresql, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", [to.target])[0][0])
     assert re.fullmatch(r"SCRAM-SHA-256\$4096:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+", stored)
-    assert provider.password_in(chosen.secret) not in stored
+    assert roles.password_in(chosen.secret) not in stored
 
 
 @pytest.mark.slow
@@ -222,8 +222,8 @@ def test_no_password_is_changed_without_one_that_is_stored() -> None:
     cred = uri("db.example", 5432, "app", password(), "app")
     api = FakeWriter(OWNERS["postgresql_uri"][0], always(Reply("")), authority={"password": "made-up"})
     with pytest.raises(ActionFailed):
-        run(provider.change_password(Bound(cred, "app", Proof.EMBEDDED, "for this test"), api))
+        run(roles.change_password(Bound(cred, "app", Proof.EMBEDDED, "for this test"), api))
     assert not api.sent
     api.chosen = Issued("app", Secret("postgresql://app:" + password() + "@db.example:5432/app"))
-    run(provider.change_password(Bound(cred, "app", Proof.EMBEDDED, "for this test"), api))
-    assert provider.password_in(api.chosen.secret) not in api.sent[0].path
+    run(roles.change_password(Bound(cred, "app", Proof.EMBEDDED, "for this test"), api))
+    assert roles.password_in(api.chosen.secret) not in api.sent[0].path

@@ -1,0 +1,162 @@
+"""GitHub: personal, OAuth, app and installation tokens.
+
+Anybody who holds a token may hand it to GitHub to be revoked (`/credentials/revoke`, github.com only): the request must
+come without a login, the answer says nothing about the single token, and nobody can take it back.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from revoker.providers.github.changes import AUTHORITY, bind_app, revoke, revoke_as_app, revoke_grant, revoke_installation
+from revoker.providers.github.checks import as_installation, as_user, expired_token, no_check
+from revoker.sdk import (
+    Action,
+    Budget,
+    Effect,
+    Kind,
+    Manual,
+    OfflineCheck,
+    Propagation,
+    Provider,
+    Residual,
+    bound_as_itself,
+    checksum,
+    crc32_suffix,
+    example_value,
+    seen_dead,
+)
+
+DOCS = "https://docs.github.com/en/rest/users/users#get-the-authenticated-user"
+REVOKE_DOCS = "https://docs.github.com/en/rest/credentials/revoke"
+APP_DOCS = "https://docs.github.com/en/rest/apps/oauth-applications"
+INSTALLATION_DOCS = "https://docs.github.com/en/rest/apps/installations"
+BY_VALUE = Action(
+    "revoke",
+    Effect.REVOKE,
+    revoke,
+    bound_as_itself("the token itself is the request's body"),
+    "none: whoever holds the token may do this (github.com only)",
+    REVOKE_DOCS,
+    by="self",
+    observe=seen_dead(as_user),
+)
+BY_APP = (
+    Action(
+        "revoke_as_app",
+        Effect.REVOKE,
+        revoke_as_app,
+        bind_app,
+        "the client id and client secret of the app that made it",
+        f"{APP_DOCS}#delete-an-app-token",
+        authority=AUTHORITY,
+        observe=seen_dead(as_user),
+    ),
+    BY_VALUE,
+    Action(
+        "revoke_grant",
+        Effect.END_SESSIONS,
+        revoke_grant,
+        bind_app,
+        "the client id and client secret of the app that made it",
+        f"{APP_DOCS}#delete-an-app-authorization",
+        authority=AUTHORITY,
+    ),
+)
+ITSELF = Action(
+    "revoke",
+    Effect.REVOKE,
+    revoke_installation,
+    bound_as_itself("the token deletes itself"),
+    "none: the token may always do this",
+    f"{INSTALLATION_DOCS}#revoke-an-installation-access-token",
+    by="self",
+    observe=seen_dead(as_installation),
+)
+LATER = Propagation(timedelta(minutes=15), source="GitHub takes it at once (202) and names no time; our margin")
+MADE = Residual("SSH keys, deploy keys, webhooks, runners and apps that were made with it", None, "by hand, from the audit log")
+SIGNED = checksum(crc32_suffix)
+
+
+def _kind(id: str, title: str, pattern: str, actions: tuple[Action, ...], *steps: str, offline: tuple[OfflineCheck, ...]) -> Kind:
+    return Kind(
+        id=id,
+        title=title,
+        pattern=pattern,
+        verify=no_check if id == "github_refresh_token" else as_user,
+        docs=DOCS,
+        identity="the user; scopes of classic and OAuth tokens, and the end, where the answer's headers name them",
+        propagation=LATER,
+        manual=Manual(
+            "https://github.com/settings/tokens",
+            (
+                *steps,
+                "An organisation with SAML: also take the token's authorisation away (Settings, Authentication security).",
+                "Search the audit log for what was done with it, and remove keys, webhooks and apps that it made.",
+            ),
+            notify="the token's owner; the organisation's owners",
+        ),
+        offline=(example_value, *offline),
+        actions=actions,
+        residual=(MADE,),
+        budget=Budget(per_second=5, in_flight=4),  # slow: bad logins lock out good ones
+        effects_of_check="the token's last use becomes this check",
+        irreversible_loss="a revoked token cannot be brought back, and GitHub makes no new one by API",
+    )
+
+
+OWN = "The owner opens Settings, Developer settings, Personal access tokens, and deletes or regenerates it."
+ORG = (
+    "Or an organisation owner ends its access: Settings, Personal access tokens, Active tokens, Revoke (this organisation only)."
+)
+APP = "The owner opens Settings, Applications, Authorized apps, and revokes the app's access."
+PROVIDER = Provider(
+    id="github",
+    title="GitHub",
+    hosts=("api.github.com",),
+    docs="https://docs.github.com/en/rest",
+    reads=("/applications/*/token",),
+    authority={
+        AUTHORITY: "the client secret of the OAuth or GitHub App that made the token",
+        "client_id": "the app's client id",
+    },
+    kinds=(
+        _kind("github_classic_pat", "GitHub PAT (classic)", r"ghp_[A-Za-z0-9]{36}", (BY_VALUE,), OWN, offline=(SIGNED,)),
+        _kind(
+            "github_fine_grained_pat",
+            "GitHub PAT (fine-grained)",
+            r"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}",
+            (BY_VALUE,),
+            OWN,
+            ORG,
+            offline=(),
+        ),
+        _kind("github_oauth_token", "GitHub OAuth token", r"gho_[A-Za-z0-9]{36}", BY_APP, APP, offline=(SIGNED,)),
+        _kind("github_user_to_server", "GitHub App user token", r"ghu_[A-Za-z0-9]{36}", BY_APP, APP, offline=(SIGNED,)),
+        replace(
+            _kind(
+                "github_installation_token",
+                "GitHub App installation token",
+                r"ghs_(?:[A-Za-z0-9]{36}|\d{1,12}_[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000})",
+                (ITSELF,),
+                "It ends by itself within an hour; suspend the app's installation when somebody makes new ones.",
+                "Replace the app's private key (only in its settings): whoever holds it can make new tokens.",
+                offline=(expired_token,),
+            ),
+            verify=as_installation,
+            identity="the account of the first repository that it can read",
+            irreversible_loss="",
+        ),
+        replace(
+            _kind(
+                "github_refresh_token",
+                "GitHub App refresh token",
+                r"ghr_(?:[A-Za-z0-9]{76}|[A-Za-z0-9]{36})",
+                (replace(BY_VALUE, observe=None),),
+                APP,
+                offline=(SIGNED,),
+            ),
+            identity="none: using it would use it up",
+            effects_of_check="none: it is not asked",
+        ),
+    ),
+)
