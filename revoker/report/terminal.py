@@ -64,7 +64,7 @@ def write(table: Table, out: TextIO) -> None:
 
 def plain(table: Table) -> str:
     """Aligned columns, two spaces apart, no colour; the last column is not padded."""
-    rows = [[clean(value) or "-" for value in row] for row in table.rows]
+    rows = [[_word(value, name) for value, name in zip(row, table.columns, strict=True)] for row in table.rows]
     head = [name.upper() for name in table.columns]
     widths = [max([len(name), *(len(row[at]) for row in rows)]) for at, name in enumerate(head)]
     lines = [table.title] if table.title else []
@@ -88,18 +88,24 @@ def _framed(table: Table, out: TextIO) -> None:
         justify: Any = "right" if name in table.right else "left"
         made.add_column(name, justify=justify, overflow="fold", no_wrap=name not in table.fold and len(table.columns) > 2)
     for row in table.rows:
-        made.add_row(*(_text(value, state=name == table.state) for value, name in zip(row, table.columns, strict=True)))
+        made.add_row(
+            *(_text(_word(value, name), state=name == table.state) for value, name in zip(row, table.columns, strict=True))
+        )
     console = Console(file=out, markup=False, highlight=False, emoji=False)
     console.print(made)
     if table.note:
         console.print(clean(table.note), style="dim")
 
 
-def _text(value: object, *, state: bool) -> Any:
+def _word(value: object, column: str) -> str:
+    """A cell's clean text; a dash where a named column has nothing to say."""
+    return clean(value) or ("-" if column else "")
+
+
+def _text(word: str, *, state: bool) -> Any:
     """A cell as rich Text, so that nothing in it is read as markup or as a link."""
     from rich.text import Text
 
-    word = clean(value)
     if not state or word not in STYLES:
-        return Text(word or "-")
+        return Text(word)
     return Text(f"{SIGNS.get(word, ' ')} {word}", style=STYLES[word])
