@@ -15,6 +15,7 @@ from revoker.report.text import clean, https, moment, place, share, span
 
 MOST_PLACES = 25
 MOST_EVENTS = 60
+NOT_OURS = ("canary", "not_owned", "host_not_owned")  # reasons for which nobody has anything to do here
 URGENT = {"live": 0, "unknown": 1, "new": 2, "contained": 3, "dying": 4, "skipped": 5, "accepted": 6, "dead": 7}
 
 
@@ -153,12 +154,13 @@ def places(credential: Mapping[str, Any]) -> list[str]:
 def timeline(credential: Mapping[str, Any]) -> list[Event]:
     """What happened to a credential, in order."""
     times = credential["times"]
+    acked, told = times["acked_at"], {r["at"] for run in credential["runs"] for r in run["receipts"]}
     marks: list[tuple[str | None, str, str]] = [
         (times["detected_at"], "in the source since then, or longer", ""),
         (times["ingested_at"], "ingested", ""),
         (times["live_at"], "confirmed live", "live"),
-        (times["contained_at"], "suspended at the provider", "contained"),
-        (times["acked_at"], "last change acknowledged by the provider", "contained"),
+        (None if times["contained_at"] in told else times["contained_at"], "suspended at the provider", "contained"),
+        (None if acked in told else acked, "last change acknowledged by the provider", "contained"),
         (times["refused_at"], "first refusal of the streak that stands", "dying"),
         (times["dead_at"], "proven dead", "dead"),
     ]
@@ -180,6 +182,8 @@ def receipts(credential: Mapping[str, Any]) -> list[str]:
 
 def residual(credential: Mapping[str, Any]) -> list[str]:
     """What outlives the credential, with its end."""
+    if credential["reason"] in NOT_OURS:
+        return []
     return [
         clean(f"{r['what']}: {_end(r)}" + (f"; ended by {r['ended_by']}" if r["ended_by"] else ""))
         for r in credential["residual"]
@@ -189,7 +193,7 @@ def residual(credential: Mapping[str, Any]) -> list[str]:
 def manual(credential: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a person does where no API can; None for what needs no hand any more."""
     told = credential["manual"]
-    if not told or credential["status"] in ("dead", "accepted"):
+    if not told or credential["status"] in ("dead", "accepted") or credential["reason"] in NOT_OURS:
         return None
     return {"steps": told["steps"], "link": https(told["url"])}
 
