@@ -57,7 +57,11 @@ def parse(line: bytes, source: Source, number: int) -> Record | None:
         record = orjson.loads(line)
     except ValueError:
         return _parse_leniently(line, source, number)
-    if line.count(b'":') != _keys(record) or SPACED_COLON.search(line):
+    try:
+        suspicious = line.count(b'":') != _keys(record) or SPACED_COLON.search(line)
+    except RecursionError:
+        raise Unfit("too_deep") from None
+    if suspicious:
         record = _parse_carefully(line.decode())
     if not isinstance(record, dict):
         raise Unfit("bad_record")
@@ -94,7 +98,7 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> Record:
 
 
 def _keys(node: Any) -> int:
-    """How many keys an entry has at all depths. orjson refuses more than 1024 levels, so this cannot run deep."""
+    """How many keys an entry has at all depths. orjson refuses more than 1024 levels."""
     inner: Any = node
     count = 0
     if type(node) is dict:

