@@ -55,13 +55,22 @@ class Engine:
 
         if self.database.dialect.name != "postgresql":
             return 0
-        pending = DBOS.list_workflows(status=list(ACTIVE), load_input=False, load_output=False)
+        pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         others = {str(flow.executor_id) for flow in pending} - {self.lease.executor}
         dead = engine_store.dead_executors(self.database, others)
         orphaned = [flow.workflow_id for flow in pending if flow.executor_id in dead]
+        for workflow_id in orphaned:
+            self._free(workflow_id, dead)
         if orphaned:
             DBOS.resume_workflows(orphaned)
         return len(orphaned)
+
+    def _free(self, workflow_id: str, dead: set[str]) -> None:
+        """Give a dead worker's claim back; should it live on after all, its fence is worth nothing from the next claim on."""
+        run = run_rows.get_run(self.store, workflow_id.split(":")[1]) if workflow_id.startswith("run:") else None
+        held = run_rows.claim_of(self.store, run.fingerprint) if run else None
+        if held is not None and held.owner in dead:
+            run_rows.release(self.store, held.fingerprint, held.fence)
 
     def wait(self, run_ids: Iterable[str], timeout: timedelta | None = None) -> list[RunRow]:
         """Wait until no run of these is under way here; give their rows."""

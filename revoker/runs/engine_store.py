@@ -40,7 +40,7 @@ class Lease:
             os.close(self._file)
             self._file = None
         if self._connection is not None:
-            self._connection.close()
+            _unlock(self._connection)
             self._connection = None
 
 
@@ -84,7 +84,7 @@ def dead_executors(engine: Engine, executors: set[str]) -> set[str]:
         number = executor.removeprefix("slot-")
         connection = _try_lock(engine, int(number)) if number.isdigit() else None
         if connection is not None:
-            connection.close()
+            _unlock(connection)
             dead.add(executor)
     return dead
 
@@ -106,6 +106,12 @@ def sqlite_engine(folder: Path) -> Engine:
         connection.execute("PRAGMA secure_delete=ON")
 
     return engine
+
+
+def _unlock(connection: Connection) -> None:
+    """Close the connection itself: back in a pool it would keep its lock."""
+    connection.invalidate()
+    connection.close()
 
 
 def _try_lock(engine: Engine, slot: int) -> Connection | None:

@@ -16,6 +16,7 @@ from revoker.sdk.shapes import Action, Binder, Kind, Provider, Reader
 if TYPE_CHECKING:
     from revoker.store.credentials import CredentialRow
 
+Bindings = Mapping[str, Bound | Unbound]
 ReaderFor = Callable[[Provider, Credential], Reader]
 LATELY = timedelta(days=30)
 

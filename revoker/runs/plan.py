@@ -21,6 +21,7 @@ from revoker.runs import digests
 from revoker.runs.choose import Choice, choose, named
 from revoker.runs.facts import Facts, ReaderFor, bind_all, destination_for, used_lately
 from revoker.runs.planned import is_change, planned_steps
+from revoker.runs.remembered import with_remembered
 from revoker.store import credentials as rows_of
 from revoker.store import incidents, plans
 
@@ -181,9 +182,8 @@ class _Planner:
             foreign = {action.id: Unbound("foreign", "it is not ours") for action in facts.kind.actions}
             return replace(facts, bindings=foreign)
         api = reader(facts.provider, facts.credential)
-        return replace(
-            facts, bindings=await bind_all(facts.kind, facts.credential, api, self.settings, provider=facts.provider.id)
-        )
+        found = await bind_all(facts.kind, facts.credential, api, self.settings, provider=facts.provider.id)
+        return replace(facts, bindings=await with_remembered(found, self.store, facts.row, facts.kind, facts.credential, api))
 
     def _is_attested(self, incident: str) -> bool:
         if incident not in self.attested:

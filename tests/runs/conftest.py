@@ -102,10 +102,10 @@ Build = Callable[..., Site]
 
 @pytest.fixture
 def build(tmp_path: Path, fakery: Any, monkeypatch: pytest.MonkeyPatch) -> Build:
-    """Make a site: `more` is appended to its configuration, `top` stands before its first table."""
+    """Make a site: `more` is appended to its configuration, `own` to its [ownership]."""
 
     def make(
-        more: str = "", top: str = "", url: str = "sqlite:///revoker.db", folder: Path | None = None, fakery: Any = fakery
+        more: str = "", own: str = "", url: str = "sqlite:///revoker.db", folder: Path | None = None, fakery: Any = fakery
     ) -> Site:
         home = folder or tmp_path
         home.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def build(tmp_path: Path, fakery: Any, monkeypatch: pytest.MonkeyPatch) -> Build
         monkeypatch.setenv("FAKERY_ADMIN", fakery.admin)
         people = "".join(f'[[approver]]\nname = "{n}"\nkey = "{sshsig.public_line(k)}"\n' for n, k in keys.items())
         (home / "revoker.toml").write_text(
-            f"""{top}
+            f"""
 [store]
 url = "{url}"
 [network]
@@ -122,6 +122,7 @@ allow = ["127.0.0.1/32"]
 fakery = "{fakery.url}"
 [ownership]
 assume = true
+{own}
 [authority.fakery]
 admin = "env:FAKERY_ADMIN"
 {people}{more}"""

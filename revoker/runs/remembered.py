@@ -1,0 +1,66 @@
+"""The target of a credential that we suspended ourselves: it can prove nothing any more, but its suspension can.
+
+While it was live the target was bound, and an approved run suspended that very id. The id is bound again when the
+authority sees that it is suspended now. Anything less, and a person has to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from revoker.errors import RevokerError
+from revoker.model import Bound, Credential, Effect, Proof, Status, Unbound
+from revoker.runs.facts import Bindings
+from revoker.sdk.shapes import Kind, Reader
+from revoker.store import plans
+from revoker.store import runs as run_rows
+from revoker.store.credentials import CredentialRow
+from revoker.store.database import Store
+
+NEXT = (Effect.REVOKE, Effect.RESTORE, Effect.END_SESSIONS)
+
+
+async def with_remembered(
+    found: Bindings, store: Store, row: CredentialRow, kind: Kind, cred: Credential, reader: Reader
+) -> Bindings:
+    """The same bindings, with the suspended target where a contained credential cannot be bound by itself any more."""
+    lost = {a.id for a in kind.actions if a.effect in NEXT and a.by == "authority" and _cannot_say(found.get(a.id))}
+    if row.status is not Status.CONTAINED or not lost:
+        return found
+    target = await _still_suspended(store, row, kind, cred, reader)
+    return found if target is None else {**found, **dict.fromkeys(lost, target)}
+
+
+def _cannot_say(target: Bound | Unbound | None) -> bool:
+    return isinstance(target, Unbound) and target.reason in ("no_match", "refused")
+
+
+async def _still_suspended(store: Store, row: CredentialRow, kind: Kind, cred: Credential, reader: Reader) -> Bound | None:
+    """The target of the last suspension, if the authority sees it suspended now."""
+    observers = {action.id: action.observe for action in kind.actions if action.effect is Effect.SUSPEND}
+    for run_id, step in _suspensions(store, row.fingerprint):
+        observe = observers.get(str(step["action"]))
+        if observe is None:
+            return None
+        planned = Bound(cred, step["target"], Proof(step["proof"]), step["how"], step["account"], dict(step["extra"]))
+        try:
+            seen = await observe(planned, reader)
+        except RevokerError:
+            return None
+        return replace(planned, how=f"bound when {run_id} suspended it, and seen suspended now") if seen else None
+    return None
+
+
+def _suspensions(store: Store, fingerprint: str) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """The planned steps whose suspension was acknowledged, the newest first."""
+    for run in reversed(run_rows.list_runs(store, fingerprint=[fingerprint])):
+        document = plans.load_plan(store, run.plan_digest).document
+        steps = next((e["steps"] for e in document["credentials"] if e["fingerprint"] == fingerprint), [])
+        done = {row.step for row in run_rows.journal(store, run.id) if _acknowledged(row)}
+        yield from ((run.id, step) for step in reversed(steps) if step["id"] in done)
+
+
+def _acknowledged(row: run_rows.JournalRow) -> bool:
+    said = (row.phase, row.data.get("result"), row.data.get("effect"))
+    return said == ("outcome", "done", Effect.SUSPEND.value)
