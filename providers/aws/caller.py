@@ -28,6 +28,7 @@ RIGHTS = (
     "iam:PutUserPolicy",
     "iam:PutRolePolicy",
 )
+
 IDENTITY = live(200, has=["Account", "Arn"])
 UNKNOWN_KEY = dead(403, "refused", codes=["InvalidClientTokenId"], json=False)  # deleted, inactive or unknown
 MISPAIRED = unsure(403, "mispaired", codes=["SignatureDoesNotMatch"], json=False)  # the id may be live with another secret

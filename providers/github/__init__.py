@@ -30,6 +30,7 @@ DOCS = "https://docs.github.com/en/rest/users/users#get-the-authenticated-user"
 REVOKE_DOCS = "https://docs.github.com/en/rest/credentials/revoke"
 APP_DOCS = "https://docs.github.com/en/rest/apps/oauth-applications"
 INSTALLATION_DOCS = "https://docs.github.com/en/rest/apps/installations"
+
 BY_VALUE = Action(
     "revoke",
     Effect.REVOKE,

@@ -22,6 +22,7 @@ from revoker.sdk import (
 )
 
 VERSION = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+
 # Refusals of GitHub that only a working token gets. Rate limits and lock-outs come as 403 too, and are told apart first.
 RESTRICTED = (
     live(403, "sso_required", says="SAML enforcement"),

@@ -23,6 +23,7 @@ from revoker.sdk import (
 ENGINE = "postgresql"
 AUTHORITY = "password"
 DISABLED = "login_disabled"
+
 # The server checks the password first: these codes come only after it was right.
 AFTER_PASSWORD = {"3D000": "no_such_database", "42501": "no_connect_right", "55000": "database_closed"}
 UNSURE = {"57P03": "starting_up", "28000": "host_refused"}

@@ -93,11 +93,18 @@ class Reader(Protocol):
         ...
 
     async def aws_read(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
-        """An AWS call that reads, signed by `as_` or by the authority. Only Get*, List*, Describe* and Simulate*."""
+        """An AWS call that reads, signed by `as_` or by the authority. Only Get*, List*, Describe* and Simulate*.
+
+        `json` is the operation's result with AWS's own names; times are ISO 8601.
+        """
         ...
 
     async def login(self, engine: str, credential: Credential) -> Reply:
-        """One login attempt at a database; Reply.code is the server's error code, json the identity row."""
+        """One login attempt at a database; Reply.code is the server's error code and text its message, json the identity row.
+
+        The row of PostgreSQL: user, superuser, createrole, createdb, replication, bypassrls, valid_until, and
+        `used_password`, which is False when the server let us in without asking for one. There is no status.
+        """
         ...
 
 

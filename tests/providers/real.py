@@ -101,3 +101,16 @@ def siblings(known: Settings, to: Bound, action: str) -> list[Sibling]:
             return list(await look(to, pool.reader(provider, credential=to.credential)) or ())
 
     return run(work())
+
+
+def rights(known: Settings, provider_id: str) -> dict[str, bool | None]:
+    """What a provider's look at the authority says."""
+    provider = next(one for one, _ in OWNERS.values() if one.id == provider_id)
+    check = provider.check_authority
+    assert check is not None
+
+    async def work() -> dict[str, bool | None]:
+        async with open_pool(known, clock=clock) as pool:
+            return dict(await check(pool.reader(provider)))
+
+    return run(work())

@@ -448,3 +448,11 @@ def test_moto_denies_a_user_s_older_sessions(known: Settings) -> None:
     real.change(known, to, "allow_sessions")
     assert real.observe(known, to, "allow_sessions") is True
     assert real.change(known, to, "allow_sessions").already
+
+
+@pytest.mark.slow
+def test_moto_a_key_that_does_not_sign_is_no_authority(known: Settings, moto: Moto) -> None:
+    assert real.rights(known, "aws")["a working key"] is True
+    dead = leaked("gone", active=False)
+    wrong = real.settings("aws", moto.url, {"access_key_id": dead.parts["key_id"], "secret_access_key": dead.secret.reveal()})
+    assert not any(real.rights(wrong, "aws").values())

@@ -222,3 +222,12 @@ def test_the_sweep_ends_the_tokens_of_one_role_alone(openbao: OpenBao, known: Se
     assert not receipt.already
     assert real.verify(known, mine).validity is Validity.DEAD
     assert real.verify(known, other).validity is Validity.LIVE
+
+
+@pytest.mark.slow
+def test_the_authority_s_rights_are_read(openbao: OpenBao, known: Settings) -> None:
+    held = real.rights(known, "vault")
+    assert held
+    assert all(held.values()), held
+    weak = real.settings("vault", openbao.url, {"token": token(openbao).secret.reveal()})
+    assert not any(real.rights(weak, "vault").values())
