@@ -183,7 +183,8 @@ class _Planner:
             return replace(facts, bindings=foreign)
         api = reader(facts.provider, facts.credential)
         found = await bind_all(facts.kind, facts.credential, api, self.settings, provider=facts.provider.id)
-        return replace(facts, bindings=await with_remembered(found, self.store, facts.row, facts.kind, facts.credential, api))
+        more = await with_remembered(found, self.store, facts.row, kind=facts.kind, cred=facts.credential, reader=api)
+        return replace(facts, bindings=more)
 
     def _is_attested(self, incident: str) -> bool:
         if incident not in self.attested:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from revoker.errors import RevokerError
 from revoker.model import Bound, Credential, Effect, Proof, Status, Unbound
@@ -22,13 +23,13 @@ NEXT = (Effect.REVOKE, Effect.RESTORE, Effect.END_SESSIONS)
 
 
 async def with_remembered(
-    found: Bindings, store: Store, row: CredentialRow, kind: Kind, cred: Credential, reader: Reader
+    found: Bindings, store: Store, row: CredentialRow, *, kind: Kind, cred: Credential, reader: Reader
 ) -> Bindings:
     """The same bindings, with the suspended target where a contained credential cannot be bound by itself any more."""
     lost = {a.id for a in kind.actions if a.effect in NEXT and a.by == "authority" and _cannot_say(found.get(a.id))}
     if row.status is not Status.CONTAINED or not lost:
         return found
-    target = await _still_suspended(store, row, kind, cred, reader)
+    target = await _still_suspended(store, row.fingerprint, kind, cred, reader)
     return found if target is None else {**found, **dict.fromkeys(lost, target)}
 
 
@@ -36,10 +37,10 @@ def _cannot_say(target: Bound | Unbound | None) -> bool:
     return isinstance(target, Unbound) and target.reason in ("no_match", "refused")
 
 
-async def _still_suspended(store: Store, row: CredentialRow, kind: Kind, cred: Credential, reader: Reader) -> Bound | None:
+async def _still_suspended(store: Store, fingerprint: str, kind: Kind, cred: Credential, reader: Reader) -> Bound | None:
     """The target of the last suspension, if the authority sees it suspended now."""
     observers = {action.id: action.observe for action in kind.actions if action.effect is Effect.SUSPEND}
-    for run_id, step in _suspensions(store, row.fingerprint):
+    for run_id, step in _suspensions(store, fingerprint):
         observe = observers.get(str(step["action"]))
         if observe is None:
             return None
@@ -52,11 +53,13 @@ async def _still_suspended(store: Store, row: CredentialRow, kind: Kind, cred: C
     return None
 
 
-def _suspensions(store: Store, fingerprint: str) -> Iterator[tuple[str, Mapping[str, object]]]:
+def _suspensions(store: Store, fingerprint: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The planned steps whose suspension was acknowledged, the newest first."""
     for run in reversed(run_rows.list_runs(store, fingerprint=[fingerprint])):
         document = plans.load_plan(store, run.plan_digest).document
-        steps = next((e["steps"] for e in document["credentials"] if e["fingerprint"] == fingerprint), [])
+        steps: list[Mapping[str, Any]] = next(
+            (e["steps"] for e in document["credentials"] if e["fingerprint"] == fingerprint), []
+        )
         done = {row.step for row in run_rows.journal(store, run.id) if _acknowledged(row)}
         yield from ((run.id, step) for step in reversed(steps) if step["id"] in done)
 

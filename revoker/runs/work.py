@@ -13,7 +13,7 @@ from revoker.config import Settings
 from revoker.errors import NotBound, Parked
 from revoker.model import Bound, Credential, Effect, Proof, Unbound
 from revoker.runs.crashpoints import reach
-from revoker.runs.facts import bind_all
+from revoker.runs.facts import Bindings, bind_all
 from revoker.runs.planned import same_target
 from revoker.runs.remembered import with_remembered
 from revoker.sdk.shapes import Action, Kind, Provider, Reader
@@ -153,9 +153,11 @@ def planned_action(turn: Turn) -> Action:
 
 async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound:
     """Bind again right before a change. Raises NotBound when another target than the approved one comes out."""
-    found = await bind_all(turn.kind, turn.credential, reader, turn.work.settings, provider=turn.provider.id, only=[action.id])
+    only = [action.id]
+    found: Bindings = await bind_all(turn.kind, turn.credential, reader, turn.work.settings, provider=turn.provider.id, only=only)
     row = rows_of.select(turn.work.store, Selection(fingerprint=(turn.run.fingerprint,)))[0]
-    target = (await with_remembered(found, turn.work.store, row, turn.kind, turn.credential, reader))[action.id]
+    found = await with_remembered(found, turn.work.store, row, kind=turn.kind, cred=turn.credential, reader=reader)
+    target = found[action.id]
     if isinstance(target, Bound) and not same_target(turn.step, target):
         raise NotBound(
             f"{action.id} would hit another target now than the approved one.",

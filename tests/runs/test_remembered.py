@@ -1,0 +1,96 @@
+"""A credential that we suspended proves nothing by itself any more; its suspension, seen by the authority, does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from revoker import secrets
+from revoker.lab.fakes import Fake, FakeKey, fakes
+from revoker.lab.samples import make
+from revoker.model import Credential, Finding, Location, Secret, Status
+from revoker.runs import steps
+from revoker.runs.apply import apply
+from revoker.runs.plan import Plan, make_plan
+from revoker.store import credentials as rows_of
+from revoker.store import incidents, runs
+from revoker.store.credentials import Selection
+from revoker.verify import verify
+from tests.runs.conftest import Build, Site, utc_now
+
+KIND = "docker_hub_pat"  # its login names its id, and a suspended token cannot log in
+
+
+@dataclass
+class Contained:
+    site: Site
+    hub: Fake
+    key: FakeKey
+    fingerprint: str
+
+    def planned(self, playbook: str) -> Plan:
+        found = make_plan(self.site.store, self.site.settings, Selection(), playbook=playbook, requester="dave", now=utc_now())
+        self.site.approved(found.digest, *("alice", "bob")[: found.approvals])
+        return found
+
+    def carry_out(self, plan: Plan) -> str:
+        run_id = apply(self.site.store, self.site.settings, plan.digest, utc_now())[0]
+        work = steps.Work(self.site.store, self.site.settings, utc_now, "test", settle=timedelta())
+        for _ in range(12):
+            if steps.advance(work, run_id).state != "running":
+                break
+        return str(runs.get_run(self.site.store, run_id).state)
+
+
+@pytest.fixture
+def contained(build: Build, monkeypatch: pytest.MonkeyPatch) -> Iterator[Contained]:
+    """A Docker Hub token, found live and then suspended by an approved run."""
+    with fakes(["docker_hub"]) as running:
+        hub = running["docker_hub"]
+        owner = hub.book.add(FakeKey("owner", make("password"), "authority"))
+        monkeypatch.setenv("HUB", owner.secret)
+        key = hub.book.add(FakeKey("11aa", make(KIND), KIND))
+        hub.book.add(FakeKey("22bb", make(KIND), KIND))
+        more = f'[endpoints.docker_hub]\n"hub.docker.com" = "{hub.url}"\n[authority.docker_hub]\nbearer = "env:HUB"\n'
+        site = build(more + '[verify]\npropagation = "0s"\n')
+        place = Contained(site, hub, key, leaked(site, key))
+        assert place.carry_out(place.planned("contain")) == "done"
+        assert site.row(place.fingerprint).status is Status.CONTAINED
+        yield place
+
+
+def leaked(site: Site, key: FakeKey) -> str:
+    fingerprint = secrets.fingerprint(site.store.keys, KIND, Secret(key.secret))
+    cred = Credential(KIND, fingerprint, Secret(key.secret), {"username": key.account})
+    incident = incidents.open_incident(site.store, "leak", utc_now())
+    finding = Finding("rule", Location("list"), cred.secret)
+    rows_of.add_findings(site.store, [(finding, cred)], incident.id, utc_now())
+    verify(site.store, rows_of.select(site.store), settings=site.settings, clock=utc_now)
+    return fingerprint
+
+
+def test_it_can_be_revoked_by_the_id_that_was_suspended(contained: Contained) -> None:
+    plan = contained.planned("revoke-now")
+    remove = plan.entries[0]["steps"][0]
+    assert (remove["target"], remove["proof"]) == ("11aa", "self_endpoint")
+    assert "suspended it" in remove["how"]
+    contained.carry_out(plan)
+    assert {id: key.state for id, key in contained.hub.book.keys.items()} == {"owner": "live", "11aa": "deleted", "22bb": "live"}
+    assert contained.site.row(contained.fingerprint).status in (Status.DYING, Status.DEAD)
+
+
+def test_it_is_not_bound_when_somebody_switched_it_on_again_or_deleted_it(contained: Contained) -> None:
+    contained.hub.book.change("11aa", "deleted")
+    steps_of = contained.planned("revoke-now").entries[0]["steps"]
+    assert steps_of[0]["do"] == "guide"
+
+
+def test_the_approved_run_does_not_go_on_when_it_changed_meanwhile(contained: Contained) -> None:
+    plan = contained.planned("revoke-now")
+    contained.hub.book.keys["11aa"] = contained.key  # live again, behind our back
+    contained.hub.book.lag = 0
+    before = len(contained.hub.log.changes())
+    contained.hub.book.keys["11aa"] = FakeKey("11aa", make(KIND), KIND)  # and now it is another value
+    contained.carry_out(plan)
+    assert len(contained.hub.log.changes()) == before
