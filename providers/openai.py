@@ -150,11 +150,8 @@ async def bind_organisation(cred: Credential, api: Reader) -> Bound | Unbound:
 def ids(reply: Reply) -> set[str]:
     """The ids of a list's first page."""
     rows = reply.pick("data") if reply.status == 200 else None
-    return (
-        {row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
-        if isinstance(rows, list)
-        else set()
-    )
+    found = [row.get("id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return {id for id in found if isinstance(id, str)}
 
 
 def gone(reply: Reply) -> str:
@@ -173,13 +170,6 @@ async def revoke_admin_key(bound: Bound, api: Writer) -> Receipt:
     """Delete an admin key by its id, for good."""
     reply = await api.send("DELETE", f"{ADMIN_KEYS}/{safe_id(bound.target)}", auth=as_authority(api, "admin_key"))
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[200], already=[404], told=gone)
-
-
-async def revoke_service_account(bound: Bound, api: Writer) -> Receipt:
-    """Delete a service account; all its keys die with it."""
-    path = f"{PROJECTS}/{safe_id(bound.extra.get('project'))}/service_accounts/{safe_id(bound.target)}"
-    reply = await api.send("DELETE", path, auth=as_authority(api, "admin_key"))
-    return receipt("revoke_service_account", Effect.REVOKE, bound, reply, api.now, done=[200], already=[404], told=gone)
 
 
 async def issue_key(bound: Bound, api: Writer) -> Receipt:
@@ -205,11 +195,6 @@ def _issued(bound: Bound, reply: Reply, api: Writer, *, at: str, parts: dict[str
     made = receipt("issue", Effect.ISSUE, bound, reply, api.now, done=[200, 201], told=told)
     new = Issued(safe_id(reply.pick(f"{at}id")), Secret(str(reply.pick(f"{at}value"))), parts)
     return replace(made, target=new.target, issued=new)
-
-
-async def service_accounts(bound: Bound, api: Reader) -> list[Sibling] | None:
-    """The service accounts of the target's project."""
-    return await _siblings(api, f"{PROJECTS}/{safe_id(bound.extra.get('project'))}/service_accounts")
 
 
 async def project_keys(bound: Bound, api: Reader) -> list[Sibling] | None:
@@ -241,7 +226,6 @@ def _issue(run: Mutation, bind: Binder, docs: str, undo: str, lister: Lister) ->
 
 ACTIONS = (
     _delete("revoke", revoke_key, bind_key, KEY_DOCS, project_keys),
-    _delete("revoke_service_account", revoke_service_account, bind_key, ACCOUNT_DOCS, service_accounts),
     _issue(issue_key, bind_project, ACCOUNT_DOCS, "revoke", project_keys),
 )
 
@@ -255,7 +239,7 @@ def _kind(
         pattern=pattern,
         verify=probe(path, ANSWERS, identity=whoami, params={"limit": "1"} if path == ADMIN_KEYS else {}),
         docs=DOCS,
-        identity="organisation and project, where the answer's headers name them",
+        identity="project, and organisation by the short name that the answer's header carries (not org-...), where they are named",
         propagation=Propagation(timedelta(minutes=15)),
         manual=Manual(CONSOLE + page, steps, notify="the organisation's owners; the key's owner"),
         offline=(example_value,),

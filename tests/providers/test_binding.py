@@ -53,7 +53,6 @@ def secret(kind: str, seed: int = 0) -> str:
 
 HINTED = [
     ("openai_project_key", "revoke"),
-    ("openai_project_key", "revoke_service_account"),
     ("openai_service_account_key", "revoke"),
     ("openai_admin_key", "revoke"),
     ("anthropic_api_key", "suspend"),
