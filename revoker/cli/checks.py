@@ -43,6 +43,13 @@ def all_checks(session: Session, *, offline: bool) -> list[Check]:
     return found
 
 
+def hosts(session: Session) -> list[str]:
+    """What a firewall must open for this configuration."""
+    from revoker.egress.hosts import hosts
+
+    return hosts(session.settings)
+
+
 def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> list[Check]:
     """The answers of a check, or its error as an answer."""
     found: list[Check] = []

@@ -16,6 +16,7 @@ WORDS = {True: "ok", False: "no", None: "unknown"}
 def command(
     ctx: typer.Context,
     *,
+    hosts: Annotated[bool, typer.Option("--hosts", help="Only list what a firewall must open, one host:port a line.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Ask neither Vault nor any provider.")] = False,
     as_json: options.AsJson = False,
 ) -> ExitCode:
@@ -26,6 +27,10 @@ def command(
     from revoker.report.json_document import schema
     from revoker.report.terminal import Table
 
+    if hosts:
+        for host in checks.hosts(session_of(ctx)):
+            output.line(host)
+        return ExitCode.DONE
     found = checks.all_checks(session_of(ctx), offline=offline)
     if as_json:
         listed = [{"check": one.name, "ok": one.ok, "detail": one.detail, "next": one.next} for one in found]

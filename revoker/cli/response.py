@@ -61,13 +61,26 @@ def respond(session: Session, wishes: Wishes) -> ExitCode:
 def _ingest(session: Session, wishes: Wishes) -> str:
     ingesting.must_exist(wishes.reports)
     incident = ingesting.incident(session.new_store, wishes.incident, wishes.title)
-    if wishes.attest:
+    why = wishes.attest or _asked_why(session, incident)
+    if why:
         who, key = wishes.keys[0] if wishes.keys else (wishes.requester, None)
-        ingesting.attest(session, incident, why=wishes.attest, until="30d", by=who, key=key)
+        ingesting.attest(session, incident, why=why, until="30d", by=who, key=key)
     read = ingesting.read(session, wishes.reports, incident, wishes.format)
     output.tell(f"Incident {incident}: {read.findings} findings, {read.credentials} credentials, {read.new} new.")
     ingesting.tell_problems(read)
     return incident
+
+
+def _asked_why(session: Session, incident: str) -> str:
+    """Ask on a terminal why the credentials are ours, when nothing says so yet; else nothing."""
+    from revoker.store import incidents
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or session.settings.ownership.assume:
+        return ""
+    if incidents.is_attested(session.store, incident, now()):
+        return ""
+    question = "Why are these credentials yours to check and change? (empty: only those that the configuration names)"
+    return str(typer.prompt(question, default="", show_default=False, err=True))
 
 
 def _verify(session: Session, incident: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from referencing import Registry, Resource
 
 from revoker.cli import reference
@@ -21,9 +22,10 @@ SCHEMAS = DOCS / "schemas"
 
 
 @cache
-def registry() -> Registry[object]:
+def registry() -> Any:
     common = json.loads((SCHEMAS / "common.json").read_text())
-    return Registry().with_resource("common.json", Resource.from_contents(common))
+    made: Registry[Any] = Registry()
+    return made.with_resource("common.json", Resource.from_contents(common))
 
 
 def check(name: str, said: Result) -> None:
