@@ -56,7 +56,7 @@ def table(found: object) -> Mapping[str, Any]:
 def path(found: object) -> str | None:
     """A file's path; `./x` and `x` are the same place."""
     cleaned = text(found)
-    return None if cleaned is None else cleaned.removeprefix("./")
+    return None if cleaned is None else cleaned.removeprefix("file://").removeprefix("./")
 
 
 def url(found: object) -> str | None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from revoker.ingest.source import CHUNK, LONGEST_LINE, Source
 
 BRACKET = re.compile(rb'(?:[^\[\]{}"]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{}])', re.DOTALL)  # the next one outside a string
-IN_FINDINGS = re.compile(rb'"findings"\s*:\s*\Z')
 BETWEEN = b" \t\r\n,"
 DEEPEST = 200
 
@@ -22,20 +21,23 @@ DEEPEST = 200
 class _Scan:
     """How far a document was read."""
 
+    holder: re.Pattern[bytes]  # what stands before the list of entries
+    level: int  # the depth at which entries open; -1 outside of that list
     buffer: bytes = b""
     at: int = 0  # all before this was looked at
     depth: int = 0
-    level: int = 0  # the depth at which entries open; -1 until the list of findings is found
     start: int = -1  # where the entry under way begins
     end: int = 0  # where the last entry, or the last bracket outside of one, ended
 
 
-def elements(source: Source, holder: str) -> Iterator[bytes]:
-    """The entries as bytes. `holder`: "list", "document" (its `findings`), or "stream" of documents.
+def elements(source: Source, within: str) -> Iterator[bytes]:
+    """The entries as bytes. `within` names the list that holds them, at any depth; "[]" is a document that is the
+    list, and "" is documents one after the other.
 
     A fault that ends the document is counted as a problem; what came before it was given out.
     """
-    scan = _Scan(level={"list": 1, "document": -1, "stream": 0}[holder])
+    level = {"": 0, "[]": 1}.get(within, -1)
+    scan = _Scan(re.compile(rb'"%s"\s*:\s*\Z' % re.escape(within.encode())), level)
     while True:
         match = BRACKET.match(scan.buffer, scan.at)
         if match is None:
@@ -60,15 +62,15 @@ def _step(scan: _Scan, match: re.Match[bytes], source: Source) -> bytes | None:
             if scan.buffer[scan.end : bracket].strip(BETWEEN):
                 source.problems.add("bad_record", source.name)  # a number or a text among the entries
             scan.start = bracket
-        elif scan.level < 0 and scan.depth == 1 and IN_FINDINGS.search(scan.buffer, scan.end, bracket):
-            scan.level = 2
+        elif scan.level < 0 and match[1] == b"[" and scan.holder.search(scan.buffer, scan.end, bracket):
+            scan.level = scan.depth + 1
         scan.depth += 1
     else:
         scan.depth -= 1
         if scan.start >= 0 and scan.depth == scan.level:
             entry, scan.start = scan.buffer[scan.start : match.end()], -1
-        elif scan.level == 2 and scan.depth == 1:
-            scan.level = -1  # past the findings: a summary may follow
+        elif scan.start < 0 and 0 < scan.depth < scan.level:
+            scan.level = -1  # past the list: a summary may follow, or another one
     scan.at = match.end()
     if scan.start < 0:
         scan.end = scan.at

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO
 
 from revoker.errors import ReportUnreadable, UsageError
-from revoker.ingest import betterleaks, csv_list, env, gitleaks, kingfisher, plain, trufflehog
+from revoker.ingest import alerts, betterleaks, csv_list, env, ggshield, gitleaks, kingfisher, plain, sarif, trufflehog, valueless
 from revoker.ingest.problems import Problems
 from revoker.ingest.source import HEAD, Source, clean_name, open_source
 from revoker.model import Finding
@@ -15,28 +15,31 @@ from revoker.model import Finding
 FORMATS: Mapping[str, Callable[[Source], Iterator[Finding]]] = {
     "betterleaks": betterleaks.read,
     "csv": csv_list.read,
+    "detect-secrets": valueless.read_detect_secrets,
     "env": env.read,
+    "ggshield": ggshield.read,
+    "github": alerts.read_github,
+    "gitlab": alerts.read_gitlab,
     "gitleaks": gitleaks.read,
     "kingfisher": kingfisher.read,
     "list": plain.read,
+    "sarif": sarif.read,
+    "trivy": valueless.read_trivy,
     "trufflehog": trufflehog.read,
 }
 
 JSON_SIGNS = (  # in this order: the first sign that is there decides
+    ("trufflehog", re.compile(rb'"SourceMetadata"|"DetectorName"')),
+    ("sarif", re.compile(rb'"\$schema"[^,]{0,200}sarif|"runs"\s*:\s*\[')),
+    ("detect-secrets", re.compile(rb'"plugins_used"')),
+    ("trivy", re.compile(rb'"SchemaVersion"\s*:')),
+    ("gitlab", re.compile(rb'"vulnerabilities"\s*:\s*\[')),
+    ("ggshield", re.compile(rb'"entities_with_incidents"|"secrets_engine_version"')),
+    ("github", re.compile(rb'"secret_type"\s*:\s*"[^{}]*"secret"\s*:|"secret_type_display_name"')),
+    ("", re.compile(rb'"rule_text_id"|"check_id"|"BlobID"')),
     ("betterleaks", re.compile(rb'"rule_id"|"betterleaks_version"|"RequiredSets"')),
     ("gitleaks", re.compile(rb'"RuleID"')),
     ("kingfisher", re.compile(rb'"snippet"|"kingfisher_version"|"kingfisher\.|"dependent_captures"|"findings"')),
-)
-TRUFFLEHOG_SIGN = re.compile(rb'"SourceMetadata"|"DetectorName"')
-OTHERS = (  # known, but not read: say so by name
-    ("SARIF", re.compile(rb'"\$schema"[^,]{0,200}sarif|"runs"\s*:\s*\[')),
-    ("a detect-secrets baseline", re.compile(rb'"plugins_used"')),
-    ("a report of Trivy", re.compile(rb'"SchemaVersion"\s*:')),
-    ("a GitLab report", re.compile(rb'"vulnerabilities"\s*:')),
-    ("a report of ggshield", re.compile(rb'"entities_with_incidents"|"secrets_engine_version"')),
-    ("a report of Semgrep", re.compile(rb'"check_id"')),
-    ("a list of GitHub alerts", re.compile(rb'"secret_type"')),
-    ("a report of Nosey Parker", re.compile(rb'"rule_text_id"')),
 )
 JSON_START = re.compile(rb"\{|\[\s*(?:[\[{\]\"]|$)")  # `[default]` is an .ini file, which reads like .env
 ENV_LINE = re.compile(rb"\s*(?:export\s+|set\s+)?[A-Za-z_][\w.-]*\s*=")
@@ -91,13 +94,10 @@ def sniff(head: bytes, name: str = "") -> str:
 def _sniff_json(head: bytes, name: str) -> str:
     if re.fullmatch(rb"\[\s*\]\s*", head):
         return "gitleaks"  # a scan that found nothing
-    if TRUFFLEHOG_SIGN.search(head):
-        return "trufflehog"
-    for other, sign in OTHERS:
-        if sign.search(head):
-            raise _unreadable(name, f"it looks like {other}, which is not read")
     for known, sign in JSON_SIGNS:
         if sign.search(head):
+            if not known:
+                raise _unreadable(name, "it is a report of Nosey Parker, Titus or Semgrep, which are not read")
             return known
     raise _unreadable(name, "no scanner's JSON is known to look like this")
 

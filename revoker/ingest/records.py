@@ -18,7 +18,6 @@ from revoker.ingest.source import Source, decoded, lines
 
 Record = dict[str, Any]
 
-HOLDS_LIST = re.compile(rb'"findings"\s*:\s*\[')
 NESTED = (dict, list)
 SPACED_COLON = re.compile(rb'"\s+:')  # with one of these a count of `":` says nothing
 
@@ -27,9 +26,12 @@ class Unfit(Exception):
     """An entry that cannot be used; the argument is a problem's slug."""
 
 
-def records(source: Source) -> Iterator[Record]:
-    """The entries of a report, whichever way it holds them. What is no object is counted and left out."""
-    for number, entry in _entries(source):
+def records(source: Source, within: str = "findings") -> Iterator[Record]:
+    """The entries of a report, whichever way it holds them. What is no object is counted and left out.
+
+    `within` names the list that holds them in a document that is no list and not one entry a line.
+    """
+    for number, entry in _entries(source, within):
         try:
             record = parse(entry, source, number)
         except Unfit as unfit:
@@ -39,15 +41,20 @@ def records(source: Source) -> Iterator[Record]:
             yield record
 
 
-def _entries(source: Source) -> Iterator[tuple[int, bytes]]:
+def whole_documents(source: Source) -> Iterator[Record]:
+    """For a small report that is one object: the object, whole."""
+    yield from records(source, "")
+
+
+def _entries(source: Source, within: str) -> Iterator[tuple[int, bytes]]:
     """The entries as bytes with their number: of the line, or in the list."""
     head = source.head.lstrip()
     if head.startswith(b"["):
-        return enumerate(elements(source, "list"), 1)
-    if HOLDS_LIST.search(head):
-        return enumerate(elements(source, "document"), 1)
-    if re.match(rb"\{\s*\n", head):
-        return enumerate(elements(source, "stream"), 1)
+        return enumerate(elements(source, "[]"), 1)
+    if within and re.search(rb'"%s"\s*:\s*\[' % within.encode(), head):
+        return enumerate(elements(source, within), 1)
+    if not within or re.match(rb"\{\s*\n", head):
+        return enumerate(elements(source, ""), 1)
     return lines(source)
 
 

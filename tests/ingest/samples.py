@@ -257,3 +257,78 @@ WITH_PLACES = {
     "betterleaks-lines": betterleaks_jsonl,
     "csv": plain_csv,
 }
+
+
+def sarif_json(seen: Sequence[Seen]) -> bytes:
+    results = [
+        {
+            "ruleId": one.rule,
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": one.file},
+                        "region": {"startLine": one.line, "snippet": {"text": one.value}},
+                    }
+                }
+            ],
+            "partialFingerprints": {"commitSha": one.commit, "date": "2026-11-02T10:00:00Z"},
+        }
+        for one in seen
+    ]
+    driver = {"name": "some tool", "rules": [{"id": "x", "results": 5}]}
+    return json.dumps(
+        {"$schema": "https://x.example/sarif-2.1.0.json", "runs": [{"tool": {"driver": driver}, "results": results}]}
+    ).encode()
+
+
+def github_json(seen: Sequence[Seen]) -> bytes:
+    return json.dumps(
+        [
+            {
+                "html_url": f"{REPOSITORY}/security/secret-scanning/1",
+                "secret_type": one.rule,
+                "secret_type_display_name": "X",
+                "secret": one.value,
+                "validity": "active",
+                "first_location_detected": {"path": one.file, "start_line": one.line, "commit_sha": one.commit},
+            }
+            for one in seen
+        ]
+    ).encode()
+
+
+def gitlab_json(seen: Sequence[Seen]) -> bytes:
+    found = [
+        {
+            "name": "a name",
+            "raw_source_code_extract": one.value,
+            "identifiers": [{"type": "gitleaks_rule_id", "value": one.rule}],
+            "location": {"file": one.file, "start_line": one.line, "commit": {"sha": one.commit, "date": "2026-11-02T10:00:00Z"}},
+        }
+        for one in seen
+    ]
+    return json.dumps({"version": "15.2.1", "vulnerabilities": found, "scan": {"type": "secret_detection"}}).encode()
+
+
+def _ggshield_entity(one: Seen) -> dict[str, Any]:
+    occurrence = {"match": one.value, "type": "apikey", "line_start": one.line}
+    return {"filename": one.file, "incidents": [{"type": one.rule, "validity": "valid", "occurrences": [occurrence]}]}
+
+
+def ggshield_json(seen: Sequence[Seen]) -> bytes:
+    entities = [{"filename": "clean.txt", "incidents": []}, *(_ggshield_entity(one) for one in seen)]
+    return json.dumps({"id": "/src", "entities_with_incidents": entities, "secrets_engine_version": "2"}).encode()
+
+
+def ggshield_commits_json(seen: Sequence[Seen]) -> bytes:
+    scans = [{"id": one.commit, "type": "commit", "entities_with_incidents": [_ggshield_entity(one)]} for one in seen]
+    return json.dumps({"id": "x", "scans": scans, "secrets_engine_version": "2"}).encode()
+
+
+ALL = WITH_PLACES | {
+    "sarif": sarif_json,
+    "github": github_json,
+    "gitlab": gitlab_json,
+    "ggshield": ggshield_json,
+    "ggshield-commits": ggshield_commits_json,
+}

@@ -46,6 +46,40 @@ def test_a_report_comes_back_whole(format: str) -> None:
         assert at.source == format.split("-", maxsplit=1)[0]
 
 
+@pytest.mark.parametrize("format", sorted(set(samples.ALL) - set(samples.WITH_PLACES)))
+def test_reports_of_hosts_and_other_scanners_come_back_whole(format: str) -> None:
+    findings, problems = read(samples.ALL[format](SEEN))
+    assert not problems.counts
+    assert revealed(findings) == VALUES
+    for finding, one in zip(findings, SEEN, strict=True):
+        at = finding.location
+        assert (finding.rule, at.source, at.file, at.line) == (one.rule, format.split("-", maxsplit=1)[0], one.file, one.line)
+        assert at.commit == (None if format == "ggshield" else one.commit)
+
+
+def test_sarif_names_its_scanner_and_may_quote_a_whole_line() -> None:
+    data = samples.sarif_json([Seen(f'api_key = "{VALUES[0]}"  # prod')]).replace(b"some tool", b"Gitleaks")
+    (found,) = read(data)[0]
+    assert revealed([found]) == [VALUES[0]]
+    assert found.location.source == "gitleaks"
+    assert found.parts["variable"] == "api_key"
+
+
+def test_reports_without_values_are_counted_not_refused() -> None:
+    hidden = [{"secret_type": "x", "secret_type_display_name": "X", "secret": None}]
+    sarif = samples.sarif_json([Seen("x")]).replace(b'"snippet": {"text": "x"}', b'"x": 1')
+    trivy = {"SchemaVersion": 2, "Results": [{"Target": "a", "Secrets": [{"RuleID": "r", "StartLine": 3}]}, {"Target": "b"}]}
+    baseline = {"plugins_used": [], "results": {"a": [{"type": "r", "hashed_secret": "00", "line_number": 3}]}}
+    webhook = {"action": "created", "alert": hidden[0], "repository": {"html_url": samples.REPOSITORY}}
+    for document, state in (
+        (hidden, ValueState.ABSENT), (webhook, ValueState.ABSENT), (trivy, ValueState.MASKED), (baseline, ValueState.HASHED),
+    ):  # fmt: skip
+        findings, problems = read(json.dumps(document).encode())
+        assert [f.value_state for f in findings] == [state]
+        assert not problems.counts
+    assert [f.value_state for f in read(sarif)[0]] == [ValueState.ABSENT]
+
+
 @pytest.mark.parametrize("format", sorted(samples.WITH_PLACES))
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_other_encodings_are_read_too(format: str, encoding: str) -> None:
@@ -103,9 +137,7 @@ def test_the_format_is_told_by_the_first_bytes(data: bytes, name: str, format: s
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b'{"version":"2.1.0","$schema":"https://json.schemastore.org/sarif-2.1.0.json","runs":[]}', "SARIF"),
-        (b'{"SchemaVersion": 2, "Results": [{"Secrets": [{"RuleID": "x"}]}]}', "Trivy"),
-        (b'[{"number":1,"secret_type":"x"}]', "GitHub"),
+        (b'[{"rule_text_id":"np.github.1"}]', "Nosey Parker"),
         (b'{"hello":1}', "no scanner"),
         (b"\x1f\x8b\x08\x00rest", "not text"),
         (b"PK\x03\x04rest", "not text"),
@@ -126,14 +158,14 @@ def test_a_csv_without_a_value_column_is_named() -> None:
 
 def test_an_unknown_format_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="no report format"):
-        read(b"[]", format="sarif")
+        read(b"[]", format="paper")
 
 
 @pytest.mark.parametrize(
     "mask", ["REDACTED", "gsk_abc...", "****************", "ab******yz", "[REDACTED:19e3d71d]", "requires login"]
 )
 def test_masked_values_are_told_from_secrets(mask: str) -> None:
-    for build in samples.WITH_PLACES.values():
+    for build in samples.ALL.values():
         findings, problems = read(build([Seen(mask), Seen(VALUES[0])]))
         assert [f.value_state for f in findings] == [ValueState.MASKED, ValueState.RAW]
         assert findings[0].value is None
@@ -173,7 +205,7 @@ def test_a_login_in_a_repository_address_is_dropped() -> None:
 
 
 def test_a_secret_in_a_file_name_is_taken_out() -> None:
-    for build in samples.WITH_PLACES.values():
+    for build in samples.ALL.values():
         findings, _ = read(build([Seen(VALUES[0], rule=f"r-{VALUES[0]}", file=f"dir/{VALUES[0]}.txt")]))
         assert findings[0].location.file == "dir/***.txt"
         assert findings[0].rule == "r-***"
@@ -206,7 +238,7 @@ def test_a_plain_list_with_comments_and_pairs() -> None:
 
 
 def test_every_format_has_a_reader_and_no_two_share_it() -> None:
-    assert len(set(FORMATS.values())) == len(FORMATS)
+    assert len(set(FORMATS.values())) == len(FORMATS) == 13
 
 
 def test_a_connection_uri_is_taken_from_kingfishers_command() -> None:

@@ -22,7 +22,7 @@ from tests.ingest.samples import Seen
 RNG = random.Random(13)  # noqa: S311 - fake values
 VALUE = samples.value("groq_api_key", RNG)
 KEY_ID, AWS_SECRET = samples.aws_pair(RNG)
-REPORTS = [build([Seen(VALUE), Seen(KEY_ID, line=3), Seen(AWS_SECRET, line=4)]) for build in samples.WITH_PLACES.values()]
+REPORTS = [build([Seen(VALUE), Seen(KEY_ID, line=3), Seen(AWS_SECRET, line=4)]) for build in samples.ALL.values()]
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 anything = st.recursive(

@@ -100,7 +100,7 @@ def test_wrong_types_beside_the_value_cost_nothing(bad: bytes) -> None:
     assert not problems.incomplete
 
 
-@pytest.mark.parametrize(("format", "build"), sorted(samples.WITH_PLACES.items()))
+@pytest.mark.parametrize(("format", "build"), sorted(samples.ALL.items()))
 def test_a_report_cut_off_anywhere_keeps_what_came_before(format: str, build: Callable[[list[Seen]], bytes]) -> None:
     data = build([Seen(value, line=n) for n, value in enumerate(GOOD, 1)])
     second = data.find(GOOD[1].encode())
@@ -237,7 +237,7 @@ def test_a_stream_that_breaks_is_a_problem_and_no_crash() -> None:
     assert problems.counts == {"read_error": 1}
 
 
-@pytest.mark.parametrize(("format", "build"), sorted(samples.WITH_PLACES.items()))
+@pytest.mark.parametrize(("format", "build"), sorted(samples.ALL.items()))
 def test_no_problem_and_no_error_quotes_the_report(format: str, build: Callable[[list[Seen]], bytes]) -> None:
     data = build([Seen(value) for value in GOOD])
     for cut in range(0, len(data), 7):

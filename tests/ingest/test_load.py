@@ -102,7 +102,7 @@ def test_when_nothing_can_be_read_it_is_an_error(store: Store, incident: str, tm
         with pytest.raises(UsageError):
             ingest(store, [wrong], incident=incident, now=NOW)
     with pytest.raises(UsageError, match="format"):
-        ingest(store, [], incident=incident, now=NOW, format="sarif")
+        ingest(store, [], incident=incident, now=NOW, format="paper")
 
 
 def test_progress_is_told(store: Store, incident: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_no_secret_lies_open_in_the_database(store: Store, incident: str, tmp_pa
         Seen(KEY_ID, "aws", "c", 1),
         Seen(AWS_SECRET, "aws", "c", 2),
     ]
-    for build in samples.WITH_PLACES.values():
+    for build in samples.ALL.values():
         ingest(store, [("x", io.BytesIO(build(seen)))], incident=incident, now=NOW)
     with sqlite3.connect(tmp_path / "home" / "revoker.db") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
