@@ -141,7 +141,7 @@ def settle(space: Workspace) -> None:
 def revoke_contained(space: Workspace, incident: str) -> None:
     """The second look at what was only suspended: nobody missed it, so it goes for good."""
     chosen = ["--incident", incident, "--status", "contained", "--playbook", "revoke-now"]
-    plan = run(space, "plan", *chosen, "--json", "--as", "alice", good=WAITING).json
+    plan = run(space, "plan", *chosen, "--json", "--as", "carol", good=WAITING).json
     for name in APPROVERS:
         run(space, "approve", str(plan["digest"]), "--as", name, "--key", f"{name}.key", good=WAITING)
     run(space, "apply", str(plan["digest"]), good=WAITING)
