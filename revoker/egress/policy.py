@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from revoker.config import Settings
@@ -176,6 +177,7 @@ def _owned_endpoint(host: str) -> Endpoint:
     return Endpoint(Origin("https", _checked_host(name), _port(port)))
 
 
+@lru_cache(maxsize=256)
 def from_url(url: str) -> Endpoint:
     """The endpoint of an operator's base address. Raises EgressRefused when it is no plain http or https address."""
     try:
@@ -212,8 +214,3 @@ def check_origin(origin: Origin, allow: Iterable[Network]) -> None:
     address = literal(origin.host)
     if address is not None:
         check_addresses([str(address)], allow)
-
-
-def network(text: str) -> Network:
-    """A network from text, for callers that have no settings."""
-    return ip_network(text)

@@ -71,6 +71,7 @@ class AioTransport(httpx.AsyncBaseTransport):
     def __init__(self, line: Line) -> None:
         self._line = line
         self._session: aiohttp.ClientSession | None = None
+        self._passed: set[str] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and read its whole answer within the limits. Raises httpx's errors, TooLarge, Garbled, EgressRefused."""
@@ -98,9 +99,13 @@ class AioTransport(httpx.AsyncBaseTransport):
             await self._session.close()
 
     def _check(self, url: httpx.URL) -> None:
+        """A literal never comes to the resolver, so it is looked at here, one time for each host."""
+        if url.host in self._passed:
+            return
         address = literal(url.host)
         if address is not None and not address_allowed(address, self._line.allow):
             raise EgressRefused("An address that may not be dialled was refused.", safe="nothing was sent")
+        self._passed.add(url.host)
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
