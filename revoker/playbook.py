@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -124,9 +124,10 @@ def parse(id: str, table: Mapping[str, Any], digest: str = "") -> Playbook:
     steps = table.get("step")
     if not isinstance(steps, list) or not steps:
         raise ConfigError(f"{where}: it has no [[step]].")
+    _need(isinstance(table.get("title"), str) and table["title"], f"{where}: `title` is missing.")
     book = Playbook(
         id=id,
-        title=_text(where, table, "title"),
+        title=str(table["title"]),
         kinds=_texts(where, table, "kinds"),
         effects=tuple(_effect(where, name) for name in _texts(where, table, "effects")),
         steps=tuple(_step(where, number, step) for number, step in enumerate(steps, 1)),
@@ -250,7 +251,7 @@ def _references(book: Playbook) -> None:
     for step in book.steps:
         where = f"Playbook {book.id}, step {step.id}"
         _need(step.of == "old" or "issue" in seen, f"{where}: there is no new credential before an issue step.")
-        _need(step.do != "restore" or "suspend" in seen, f"{where}: nothing was suspended before.")
+        _need(step.do != "restore" or not seen or "suspend" in seen, f"{where}: nothing was suspended before.")
         if step.do == "destroy_old_versions":
             _need("issue" in seen and "prove" in seen, f"{where}: old versions go after `issue` and `prove`.")
         seen.append(step.do)
@@ -262,14 +263,7 @@ def _revoked_is_proven(book: Playbook) -> None:
         _need(do != "revoke" or "prove" in dos[at:], f"Playbook {book.id}: after `revoke` a step must `prove` the death.")
 
 
-LAWS: Sequence[Callable[[Playbook], None]] = (
-    _unique_ids,
-    _declared_effects,
-    _complete_steps,
-    _new_before_old_goes,
-    _references,
-    _revoked_is_proven,
-)
+LAWS = (_unique_ids, _declared_effects, _complete_steps, _new_before_old_goes, _references, _revoked_is_proven)
 
 
 def _need(holds: object, message: str) -> None:
@@ -280,13 +274,6 @@ def _need(holds: object, message: str) -> None:
 def _known(where: str, table: Mapping[str, Any], names: Iterable[str]) -> None:
     for name in table:
         _need(name in names, f"{where}: unknown key {name!r}{_nearest(name, names)}.")
-
-
-def _text(where: str, table: Mapping[str, Any], key: str) -> str:
-    value = table.get(key)
-    if not isinstance(value, str) or not value:
-        raise ConfigError(f"{where}: `{key}` is missing.")
-    return value
 
 
 def _texts(where: str, table: Mapping[str, Any], key: str) -> tuple[str, ...]:

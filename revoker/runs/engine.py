@@ -131,7 +131,8 @@ class Engine:
 
         if self._is_active(run_id):
             return False
-        with SetWorkflowID(f"run:{run_id}:{len(self._flows(run_id)) + 1}"):
+        attempts = [int(flow.workflow_id.rpartition(":")[2]) for flow in self._flows(run_id)]
+        with SetWorkflowID(f"run:{run_id}:{max(attempts, default=0) + 1}"):
             DBOS.start_workflow(engine_flow.run, run_id)
         return True
 
@@ -189,7 +190,9 @@ def launch(
         DBOS.destroy()
         lease.release()
         raise StoreError(f"The durable engine did not start ({type(error).__name__}).") from None
-    return Engine(store, settings, clock, lease, database)
+    engine = Engine(store, settings, clock, lease, database)
+    engine.collect()
+    return engine
 
 
 def _place(store: Store) -> tuple[engine_store.Lease, Any]:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from revoker.errors import OutcomeUnknown, Parked, RevokerError
+from revoker.errors import AuthorityError, OutcomeUnknown, Parked, RevokerError
+from revoker.log import get_logger
 from revoker.model import Effect, Issued
 from revoker.runs.crashpoints import reach
 from revoker.runs.destination import Place, filled, fingerprint_at, mark
@@ -17,6 +18,8 @@ from revoker.store import orphans
 
 TRIES = 4
 PAUSE = 0.5  # seconds
+
+log = get_logger(__name__)
 
 
 def write(turn: Turn, place: Place, issued: Issued, fingerprint: str) -> int:
@@ -33,13 +36,21 @@ def write(turn: Turn, place: Place, issued: Issued, fingerprint: str) -> int:
     try:
         found = place.vault.read(place.path)
         same = fingerprint_at(turn, found, place.fields) == fingerprint
-        mark(turn, place, fingerprint)
+        _mark(turn, place, fingerprint)
     except RevokerError as error:
         raise OutcomeUnknown(f"The new one was written and could not be read back: {error.message}", next=error.next) from None
     if not same or found is None or found.version != version:
         raise OutcomeUnknown(f"{place.path} did not give back what was written.")
     reach(f"{turn.step['id']}: read back")
     return version
+
+
+def _mark(turn: Turn, place: Place, fingerprint: str) -> None:
+    """Say whose version it is. For people only: a token that may not write metadata does not hold up a rotation."""
+    try:
+        mark(turn, place, fingerprint)
+    except AuthorityError:
+        log.warning("not_marked", run=turn.run.id, path=place.path)
 
 
 def stored(turn: Turn, action: Action, place: Place, made: Mapping[str, Any], version: int) -> Done:
