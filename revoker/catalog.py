@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata, resources
+from importlib import resources
 from types import MappingProxyType
 
 from revoker.errors import ConfigError, UsageError
@@ -60,8 +60,12 @@ def provider_of(kind_id: str) -> Provider:
 
 def load_extra(names: Iterable[str]) -> None:
     """Add the providers of the named entry points. Raises ConfigError when one is missing or no provider."""
+    if not (wanted := list(names)):
+        return
+    from importlib import metadata  # slow to import, and most settings name no entry point
+
     found = {point.name: point for point in metadata.entry_points(group=GROUP)}
-    for name in names:
+    for name in wanted:
         if name not in found:
             raise ConfigError(
                 f"No installed package offers a provider {name!r} (entry point group {GROUP}).",
