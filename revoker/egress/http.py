@@ -8,14 +8,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revoker.config import Settings
+from revoker.config import Settings, base
 from revoker.egress import authority, replies
 from revoker.egress.budget import Bucket, Budgets, Monotonic, Sleep
 from revoker.egress.limits import Garbled, TooLarge, tls_context
 from revoker.egress.names import Resolver, system_resolver
-from revoker.egress.policy import Origin
+from revoker.egress.policy import Origin, from_url
 from revoker.egress.requests import Request, user_agent
 from revoker.errors import EgressRefused
 from revoker.model import Bound, Credential, Issued, Secret
@@ -63,17 +64,12 @@ class Pool:
 
         return PoolReader(self, provider, credential)
 
-    @property
-    def tls(self) -> ssl.SSLContext:
-        return tls_context(self.settings.network.ca_bundle)
-
-    @property
-    def line(self) -> Line:
-        """How this machine reaches the outside."""
+    def line(self, origin: Origin | None = None) -> Line:
+        """How an origin is reached; Vault has its own certificate authority."""
         from revoker.egress.transport import Line
 
-        network = self.settings.network
-        return Line(self.tls, network.allow, network.proxy, self.resolver)
+        network, ca = self.settings.network, vault_ca(self.settings, origin)
+        return Line(tls_context(ca or network.ca_bundle), network.allow, network.proxy, self.resolver)
 
     def bucket(self, provider: Provider, kind_id: str | None) -> Bucket:
         """The budget of a kind; calls as the authority share the one of the provider's slowest kind."""
@@ -148,12 +144,20 @@ class Pool:
         from revoker.egress.transport import AioTransport
 
         if origin not in self._transports:
-            self._transports[origin] = AioTransport(self.line)
+            self._transports[origin] = AioTransport(self.line(origin))
         return self._transports[origin]
 
     async def aclose(self) -> None:
         for transport in self._transports.values():
             await transport.aclose()
+
+
+def vault_ca(settings: Settings, origin: Origin | None) -> Path | None:
+    """The certificate authority of [vault], when this is its server."""
+    vault = settings.vault
+    if vault is None or vault.ca is None or origin != from_url(vault.addr).origin:
+        return None
+    return base(settings) / vault.ca
 
 
 def slug(error: Exception) -> str:

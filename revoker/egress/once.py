@@ -114,8 +114,9 @@ def _transport(line: Line, origin: Origin, end: float) -> httpx.HTTPTransport:
         "network_backend": backend,
         "ssl_context": line.tls,
     }
-    if line.proxy and origin.scheme == "https":
-        transport._pool = httpcore.HTTPProxy(proxy_url=line.proxy, **few)
+    proxy = line.proxy_to(origin.scheme, origin.host)
+    if proxy is not None:
+        transport._pool = httpcore.HTTPProxy(proxy_url=proxy, **few)
     else:
         transport._pool = httpcore.ConnectionPool(**few)
     return transport

@@ -83,7 +83,7 @@ class PoolReader:
             self._engine(engine)
             self._pool.check_stop()
             server = database.from_uri(credential, self._pool.settings)
-            line, at, limit = self._pool.line, self.now, self._limit
+            line, at, limit = self._pool.line(), self.now, self._limit
             async with self._bucket.turn(self._bucket.ticket()):
                 return await asyncio.to_thread(database.login, server, line, limit=limit, at=at)
         except EgressRefused:

@@ -36,6 +36,12 @@ class Line:
     proxy: str | None = None
     resolver: Resolver = system_resolver
 
+    def proxy_to(self, scheme: str, host: str) -> str | None:
+        """The proxy, by CONNECT; what is in the clear or at an address of the operator's own is dialled directly."""
+        address = literal(host)
+        ours = address is not None and any(net.version == address.version and address in net for net in self.allow)
+        return None if scheme != "https" or ours else self.proxy
+
 
 class PinnedResolver(AbstractResolver):
     """Gives aiohttp the addresses that the policy checked; the proxy's own name is the operator's word."""
@@ -87,7 +93,7 @@ class AioTransport(httpx.AsyncBaseTransport):
                 headers=CIMultiDict((k.decode("ascii"), v.decode("latin-1")) for k, v in request.headers.raw),
                 data=body or None,
                 allow_redirects=False,
-                proxy=self._line.proxy if request.url.scheme == "https" else None,
+                proxy=self._line.proxy_to(request.url.scheme, request.url.host),
                 timeout=timeout,
             ) as answer:
                 return await _read(answer)

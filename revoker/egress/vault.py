@@ -78,7 +78,7 @@ class Vault:
         self._where = from_url(settings.vault.addr)
         self._session = _sessions.setdefault(settings.vault, _Session())
         ca = base(settings) / settings.vault.ca if settings.vault.ca is not None else settings.network.ca_bundle
-        self._line = Line(tls_context(ca), settings.network.allow, None)
+        self._line = Line(tls_context(ca), settings.network.allow, None)  # it is inside: never through the proxy
 
     def read(self, path: str) -> VaultSecret | None:
         """The newest version of `mount/path`; None when there is none, or it was deleted or destroyed."""

@@ -58,13 +58,13 @@ class PoolWriter(PoolReader):
             raise EgressRefused("A method that does not change was refused where changes are sent.", safe="nothing was sent")
         where = self._where(host)
         request = write(method, where, path, self._pool.agent, auth=auth, json=json, form=form, params=params, headers=headers)
-        return await self._http(where, lambda: send_once(self._pool.line, request, self._limit))
+        return await self._http(where, lambda: send_once(self._pool.line(where.origin), request, self._limit))
 
     async def aws_write(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
         if aws.is_read(service, operation):
             raise EgressRefused("An AWS operation that reads was refused where changes are sent.", safe="nothing was sent")
         what = aws.call(self._pool, self._provider, service, operation, as_=as_, params=params)
-        line, agent, at = self._pool.line, self._pool.agent, self.now
+        line, agent, at = self._pool.line(what.endpoint.origin), self._pool.agent, self.now
         return await self._change(what.endpoint.origin.shown, lambda: aws.change(what, line, agent, self._limit, at))
 
     async def github_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
@@ -72,7 +72,7 @@ class PoolWriter(PoolReader):
 
         where, agent = self._where(None), self._pool.agent
         return await self._http(
-            where, lambda: github.send(self._pool.line, where, agent, method, path, auth=auth, json=json, limit=self._limit)
+            where, lambda: github.send(self._pool.line(), where, agent, method, path, auth=auth, json=json, limit=self._limit)
         )
 
     async def vault_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
@@ -82,7 +82,7 @@ class PoolWriter(PoolReader):
             raise EgressRefused("A method that does not change was refused where changes are sent.", safe="nothing was sent")
         where, token = self._where(None), auth.value if auth is not None else self._vault_token()
         client = vault_http.client(
-            self._pool.line, where, token, self.setting("namespace"), agent=self._pool.agent, limit=self._limit
+            self._pool.line(where.origin), where, token, self.setting("namespace"), agent=self._pool.agent, limit=self._limit
         )
         return await self._http(where, lambda: vault_http.send(client, method, path, json))
 
@@ -101,7 +101,7 @@ class PoolWriter(PoolReader):
                 next=f"set user and password in [authority.{self._provider.id}]",
             )
         server = replace(named, user=user, password=password, database=self.setting("database") or named.database)
-        line, at = self._pool.line, self.now
+        line, at = self._pool.line(), self.now
         return await self._change(
             server.shown, lambda: database.statement(server, line, statement, values, limit=self._limit, at=at)
         )

@@ -213,6 +213,14 @@ class Proxy:
         writer.close()
 
 
+def test_what_is_the_operators_own_is_dialled_without_the_proxy(serve: Callable[..., Server]) -> None:
+    server, proxy = serve(answering(answer())), serve(answering(answer()))
+    config = settings(server, network={"proxy": proxy.url})
+    assert with_pool(config, lambda pool: pool.reader(provider()).get("/check")).status == 200
+    assert change(config, post).status == 200
+    assert proxy.connections == 0
+
+
 def test_a_proxy_of_ours_sees_no_secret_and_cannot_alter(serve: Callable[..., Server], tmp_path: Any) -> None:
     ca = trustme.CA()
     ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
