@@ -61,6 +61,10 @@ class StoreError(RevokerError):
     """The store cannot be opened, or what it holds does not fit its key."""
 
 
+class LeaseHeld(StoreError):
+    """Another process is the executor of this store; it carries the runs out."""
+
+
 class UnresolvedReference(RevokerError):
     """A secret reference (env:, file:, vault:, keyring:) leads nowhere."""
 

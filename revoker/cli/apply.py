@@ -26,9 +26,7 @@ def command(
 
     session = session_of(ctx)
     run_ids = apply(session.store, session.settings, plan, now())
-    with running.engine(session) as engine:
-        engine.start(run_ids)
-        rows = running.follow(engine, run_ids)
+    rows = running.carry_out(session, run_ids, lambda engine: engine.start(run_ids))
     closing.finish(session)
     if as_json:
         output.document({"schema": json_document.schema("apply"), "runs": [json_document.run(row) for row in rows]})

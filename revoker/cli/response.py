@@ -146,9 +146,7 @@ def _apply(session: Session, plan: Plan) -> list[RunRow]:
     from revoker.runs.apply import apply
 
     run_ids = apply(session.store, session.settings, plan.digest, now())
-    with running.engine(session) as engine:
-        engine.start(run_ids)
-        rows = running.follow(engine, run_ids)
+    rows = running.carry_out(session, run_ids, lambda engine: engine.start(run_ids))
     output.tell(f"Runs: {running.states(rows)}.")
     if any(row.state in ("waiting", "parked") for row in rows):
         output.tell("Some wait for time or for a person: `revoker runs` says for what, `revoker resume` goes on.")

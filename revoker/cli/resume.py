@@ -36,9 +36,8 @@ def command(
     if done:
         _confirm(session, chosen, ingesting.name_of(by))
     followed = chosen or [row.id for row in runs.list_runs(session.store, state=running.OPEN)]
-    with running.engine(session) as engine:
-        engine.resume(chosen, force=force)
-        rows = running.follow(engine, followed)  # also those that were interrupted: they went on with the engine
+    # also those that were interrupted are followed: they go on with the engine
+    rows = running.carry_out(session, followed, lambda engine: engine.resume(chosen, force=force))
     closing.finish(session)
     left = runs.list_runs(session.store, state=running.OPEN)
     if as_json:

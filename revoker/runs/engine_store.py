@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revoker.errors import StoreError
+from revoker.errors import LeaseHeld, StoreError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -54,13 +54,13 @@ def engine_folder(store: Store) -> Path:
 
 
 def hold_file(folder: Path) -> Lease:
-    """Be the one executor of a SQLite store. Raises StoreError when another process is."""
+    """Be the one executor of a SQLite store. Raises LeaseHeld when another process is."""
     file = os.open(folder / "lease", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(file)
-        raise StoreError(
+        raise LeaseHeld(
             "Another revoker process works on this store.",
             safe="nothing was started twice",
             next="wait for it or stop it; with PostgreSQL as the store several workers can run",
