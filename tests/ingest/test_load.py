@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from revoker import catalog
+from revoker import catalog, gate
 from revoker.errors import ReportUnreadable, UsageError
 from revoker.ingest import ingest
 from revoker.model import Status, ValueState
@@ -75,7 +75,12 @@ def test_an_aws_key_comes_in_whole_or_as_half(store: Store, incident: str) -> No
     rows = {row.parts["key_id"]: row for row in credentials.select(store)}
     assert (rows[KEY_ID].value_state, rows[KEY_ID].findings) == (ValueState.RAW, 2)
     assert (rows[other].value_state, rows[other].findings) == (ValueState.PARTIAL, 1)
-    assert not credentials.unseal_credential(store, rows[other].fingerprint).secret
+    half = credentials.unseal_credential(store, rows[other].fingerprint)
+    assert not half.secret
+    provider, kind = catalog.provider_of(half.kind), catalog.kinds()[half.kind]
+    refused = gate.why_not(provider, kind, half, store.settings, gate.Claim(attested=True), NOW)
+    assert refused is not None
+    assert refused.reason == "incomplete"
 
 
 def test_a_fault_keeps_what_came_before_and_is_told(store: Store, incident: str) -> None:
@@ -141,3 +146,11 @@ def test_a_large_report_is_read_at_a_steady_price(store: Store, incident: str, t
     result = ingest(store, [report], incident=incident, now=NOW)
     assert (result.findings, result.credentials, result.new) == (20_000, 2000, 2000)
     assert time.process_time() - began < 8
+
+
+def test_a_half_in_one_report_is_a_place_of_the_pair_in_another(store: Store, incident: str) -> None:
+    half = samples.gitleaks_json([Seen(KEY_ID, "aws-access-token", "config/.env", 2)])
+    whole = f"AWS_ACCESS_KEY_ID={KEY_ID}\nAWS_SECRET_ACCESS_KEY={AWS_SECRET}\n".encode()
+    result = ingest(store, [("half", io.BytesIO(half)), ("whole.env", io.BytesIO(whole))], incident=incident, now=NOW)
+    assert (result.credentials, dict(result.skipped)) == (1, {})
+    assert credentials.select(store)[0].findings == 2
