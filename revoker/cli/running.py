@@ -17,17 +17,22 @@ if TYPE_CHECKING:
     from revoker.runs.engine import Engine
     from revoker.store.runs import RunRow
 
+INLINE = timedelta(minutes=15)
 LOOK = timedelta(seconds=0.5)
+INLINE = timedelta(minutes=15)  # how long one sleep inside a run may be
 ENDED = ("done", "failed", "cancelled", "parked", "waiting")
 OPEN = ("ready", "running", "waiting", "parked")
 
 
 @contextmanager
-def engine(session: Session) -> Iterator[Engine]:
-    """The durable engine; what was interrupted before goes on as soon as it is there. Raises LeaseHeld."""
+def engine(session: Session, inline: timedelta = INLINE) -> Iterator[Engine]:
+    """The durable engine; what was interrupted before goes on as soon as it is there. Raises LeaseHeld.
+
+    `inline` is the longest that a run may sleep within the command; for longer it ends as `waiting`.
+    """
     from revoker.runs.engine import launch
 
-    opened = launch(session.store, session.settings, clock=now)
+    opened = launch(session.store, session.settings, clock=now, inline=inline)
     try:
         yield opened
     finally:
@@ -43,7 +48,7 @@ def carry_out(session: Session, run_ids: Sequence[str], begin: Callable[[Engine]
         try:
             with engine(session) as opened:
                 begin(opened)
-                return _follow(lambda: opened.wait(run_ids, timeout=LOOK), run_ids)
+                return follow(opened, run_ids)
         except LeaseHeld as held:
             if not told:
                 output.tell(f"{held.message} It carries the runs out; they are followed from here.")
@@ -60,12 +65,12 @@ def _rows(session: Session, run_ids: Sequence[str]) -> list[RunRow]:
     return [runs.get_run(session.store, run_id) for run_id in run_ids]
 
 
-def _follow(look: Callable[[], list[RunRow]], run_ids: Sequence[str]) -> list[RunRow]:
+def follow(opened: Engine, run_ids: Sequence[str]) -> list[RunRow]:
     """Wait until none of the runs is under way here, with a bar on a terminal."""
     with output.progress("runs") as bar:
         while True:
             started = monotonic()
-            rows = look()
+            rows = opened.wait(run_ids, timeout=LOOK)
             if bar is not None:
                 bar(sum(1 for row in rows if row.state in ENDED), len(run_ids))
             if monotonic() - started < LOOK.total_seconds():  # it came back early: nothing is under way any more
