@@ -68,19 +68,28 @@ def ingest(
 
     if format is not None:
         reader(format)
+    for report in reports:
+        with _opened(report):
+            pass  # a file that is not there is told before anything is read
     problems, tally = Problems(), _Tally()
     namer = Namer(lambda kind, value: secrets.fingerprint(store.keys, kind, value))
     unreadable: list[ReportUnreadable] = []
-    for report in reports:
-        try:
-            with _opened(report) as (name, stream), _rare_collections():
-                for batch in _batches(pair(read_report(stream, name=name, format=format, problems=problems)), namer, tally):
-                    tally.new += add_findings(store, batch, incident, now).new
-                    if progress is not None:
-                        progress(tally.findings)
-        except ReportUnreadable as error:
-            unreadable.append(error)
-            problems.add("unreadable")
+
+    def read_all() -> Iterator[Finding]:
+        """All reports as one stream: a half in one is a place of the whole pair in another."""
+        for report in reports:
+            try:
+                with _opened(report) as (name, stream):
+                    yield from read_report(stream, name=name, format=format, problems=problems)
+            except ReportUnreadable as error:
+                unreadable.append(error)
+                problems.add("unreadable")
+
+    with _rare_collections():
+        for batch in _batches(pair(read_all()), namer, tally):
+            tally.new += add_findings(store, batch, incident, now).new
+            if progress is not None:
+                progress(tally.findings)
     if unreadable and len(unreadable) == len(reports):
         raise unreadable[0]
     return IngestResult(

@@ -153,4 +153,4 @@ def test_a_half_in_one_report_is_a_place_of_the_pair_in_another(store: Store, in
     whole = f"AWS_ACCESS_KEY_ID={KEY_ID}\nAWS_SECRET_ACCESS_KEY={AWS_SECRET}\n".encode()
     result = ingest(store, [("half", io.BytesIO(half)), ("whole.env", io.BytesIO(whole))], incident=incident, now=NOW)
     assert (result.credentials, dict(result.skipped)) == (1, {})
-    assert credentials.select(store)[0].findings == 2
+    assert credentials.select(store)[0].findings == 3  # both lines of the pair, and the half
