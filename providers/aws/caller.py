@@ -66,7 +66,8 @@ async def check_authority(api: Reader) -> dict[str, bool | None]:
     """Which rights the authority holds, by IAM's own simulator. None where IAM does not say."""
     found = await caller(api)
     if isinstance(found, Unbound):
-        return {f"a working key ({found.detail})": False}
+        refused = any(code in found.detail for code in ("InvalidClientTokenId", "SignatureDoesNotMatch", *EXPIRED))
+        return {f"a working key ({found.detail})": False if refused else None}
     role = re.fullmatch(r"arn:([\w-]+):sts::(\d{12}):assumed-role/([^/]+)/.*", found[1])
     source = f"arn:{role[1]}:iam::{role[2]}:role/{role[3]}" if role else found[1]
     reply = await api.aws_read("iam", "SimulatePrincipalPolicy", PolicySourceArn=source, ActionNames=list(RIGHTS))

@@ -41,9 +41,8 @@ def _gitlab(value: str) -> str:
 
 # Kinds whose values carry a checksum or a structure that a pattern cannot say: value from the pattern -> right value.
 SIGNED = ("npm_token", "github_classic_pat", "github_oauth_token", "github_user_to_server", "github_refresh_token")
-MAKERS: dict[str, Callable[[str], str]] = dict.fromkeys(SIGNED, _crc) | dict.fromkeys(
-    ("gitlab_pat", "gitlab_project_token", "gitlab_group_token"), _gitlab
-)
+ROUTABLE = ("gitlab_pat", "gitlab_project_token", "gitlab_group_token")
+MAKERS: dict[str, Callable[[str], str]] = {**dict.fromkeys(SIGNED, _crc), **dict.fromkeys(ROUTABLE, _gitlab)}
 
 # Kinds of which only some forms can be checked: what a sample must hold.
 FORMS: dict[str, str] = {"slack_webhook": "/services/"}
