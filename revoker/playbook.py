@@ -45,7 +45,7 @@ TOP = ("title", "kinds", "effects", "limit", "when", "prefer", "step")
 WHEN = ("validity", "destination", "owned", "used", "binds")
 PLAYBOOK_ID = re.compile(r"[a-z][a-z0-9-]{1,40}")
 STEP_ID = re.compile(r"[a-z][a-z0-9_-]{0,30}")
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
 LONGEST_WAIT = timedelta(days=90)
 
 

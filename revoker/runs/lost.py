@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from revoker import secrets
 from revoker.errors import OutcomeUnknown, Parked, RevokerError
-from revoker.model import Bound, Credential, Effect, Issued
+from revoker.model import Bound, Credential, Issued
 from revoker.runs import change
 from revoker.runs import work as w
 from revoker.runs.work import Done, Turn
@@ -77,9 +77,10 @@ def retire(turn: Turn, target: str, issued: Issued | None) -> None:
 
 
 def _revoke(turn: Turn, target: str, issued: Issued | None) -> None:
-    action = next((a for a in turn.kind.actions if a.effect is Effect.REVOKE and _can(a, issued, turn)), None)
+    undo = w.planned_action(turn).undo  # any other revoking action could hit the leaked one instead
+    action = next((a for a in turn.kind.actions if a.id == undo and _can(a, issued, turn)), None)
     if action is None:
-        raise Parked(f"{turn.kind.id} has no action that can revoke it")
+        raise Parked(f"{turn.kind.id} has no action that can take a new one back")
     holder = turn.credential
     if issued is not None:
         fingerprint = secrets.fingerprint(turn.work.store.keys, turn.kind.id, issued.secret)

@@ -14,6 +14,7 @@ from revoker.model import Status
 from revoker.playbook import parse
 from revoker.runs import people, steps
 from revoker.runs.apply import apply
+from revoker.runs.engine import launch
 from revoker.runs.plan import make_plan
 from revoker.store import events, orphans, runs, switches
 from revoker.store.credentials import Selection
@@ -370,3 +371,28 @@ def test_a_worker_that_slept_past_its_lease_changes_nothing(site: Site) -> None:
     steps.advance(steps.Work(site.store, site.settings, clock, "test"), run_id)
     assert taken[0] is not None
     assert site.fakery.changes == []
+
+
+def test_many_runs_at_once(site: Site) -> None:
+    """Through the durable engine: each key is revoked once and proven dead."""
+    prints = [leak(site)[1] for _ in range(20)]
+    plan = make_plan(
+        site.store,
+        site.settings,
+        Selection(),
+        playbook="only-revoke",
+        requester="dave",
+        now=utc_now(),
+        books={"only-revoke": REVOKE},
+    )
+    site.approved(plan.digest)
+    ids = apply(site.store, site.settings, plan.digest, utc_now())
+    engine = launch(site.store, site.settings, clock=utc_now)
+    try:
+        assert len(engine.start(ids)) == 20
+        assert {row.state for row in engine.wait(ids, timeout=timedelta(seconds=60))} == {"done"}
+    finally:
+        engine.shutdown()
+    assert sorted(site.fakery.changes) == sorted(f"revoke key-{number}" for number in range(1, 21))
+    assert {site.row(fingerprint).status for fingerprint in prints} == {Status.DEAD}
+    sound(site)
