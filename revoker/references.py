@@ -27,7 +27,7 @@ def resolve(
     if scheme == "env":
         return _from_env(name, os.environ if env is None else env)
     if scheme == "file":
-        return Secret(read_private(base(settings) / Path(name).expanduser()).decode("utf-8").rstrip("\r\n"))
+        return _from_file(base(settings) / Path(name).expanduser())
     if scheme == "keyring":
         return _from_keyring(name)
     if scheme == "vault":
@@ -46,17 +46,31 @@ def read_private(path: Path) -> bytes:
         )
     except OSError as error:
         raise UnresolvedReference(f"The secret file {path} cannot be opened: {error.strerror}.") from None
-    with os.fdopen(handle, "rb") as stream:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
-            raise UnresolvedReference(f"The secret file {path} is no regular file of at the most {LARGEST} bytes.")
-        if os.name == "posix" and found.st_mode & 0o077:
-            raise UnresolvedReference(f"Others may read the secret file {path}.", next=f"chmod 600 {path}")
-        if os.name == "posix" and found.st_uid not in (os.geteuid(), 0):
-            raise UnresolvedReference(
-                f"The secret file {path} belongs to somebody else.", next=f"chown it to the user that runs revoker: {path}"
-            )
-        return stream.read(LARGEST)
+    try:
+        _check_private(path, os.fstat(handle))
+        return os.read(handle, LARGEST)
+    finally:
+        os.close(handle)
+
+
+def _check_private(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
+        raise UnresolvedReference(f"The secret file {path} is no regular file of at the most {LARGEST} bytes.")
+    if os.name != "posix":
+        return
+    if found.st_mode & 0o077:
+        raise UnresolvedReference(f"Others may read the secret file {path}.", next=f"chmod 600 {path}")
+    if found.st_uid not in (os.geteuid(), 0):
+        raise UnresolvedReference(
+            f"The secret file {path} belongs to somebody else.", next=f"chown it to the user that runs revoker: {path}"
+        )
+
+
+def _from_file(path: Path) -> Secret:
+    try:
+        return Secret(read_private(path).decode("utf-8").rstrip("\r\n"))
+    except UnicodeDecodeError:
+        raise UnresolvedReference(f"The secret file {path} holds no text in UTF-8.") from None
 
 
 def _from_env(name: str, env: Mapping[str, str]) -> Secret:

@@ -168,10 +168,9 @@ def format_roots(roots: Mapping[int, bytes]) -> str:
 
 def write_root(path: Path, roots: Mapping[int, bytes], *, replace: bool = False) -> None:
     """Write the key file, mode 0600, whole and durable. Another process's file is never overwritten unless `replace`."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh = path.with_name(f"{path.name}.{os.urandom(4).hex()}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh.unlink(missing_ok=True)  # left by a crash of a process with this id
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as stream:
             stream.write(format_roots(roots))

@@ -70,10 +70,9 @@ def record_verdicts(
         update_many(connection, schema.credentials, LIFE, [(*life_values(lives[fp]), id) for fp, (id, _) in known.items()])
         update_many(connection, schema.credentials, ("identity",), list(identities.values()))
         insert_many(connection, schema.verdicts, VERDICT, history)
-        for kind, about in told:
-            if kind == RESURRECTED:
-                _reopen(connection, about["incident"], now)
         put_many(connection, told, now)
+        for incident in {about["incident"] for kind, about in told if kind == RESURRECTED}:
+            _reopen(connection, incident, now)
     return transitions
 
 
