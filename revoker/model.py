@@ -199,6 +199,9 @@ class Issued:
     target: str
     secret: Secret
     parts: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    secret_parts: Mapping[str, Secret] = field(
+        default_factory=lambda: NOTHING
+    )  # the password inside a URI, for a field of its own
 
 
 @dataclass(frozen=True, slots=True, eq=False)

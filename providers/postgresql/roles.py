@@ -44,7 +44,8 @@ def choose(bound: Bound) -> Issued:
     host = f"[{parts['host']}]" if ":" in parts.get("host", "") else parts.get("host", "")
     password = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     user, port, database = parts.get("user", ""), parts.get("port") or "5432", parts.get("database") or parts.get("user", "")
-    return Issued(bound.target, Secret(f"postgresql://{user}:{password}@{host}:{port}/{database}"), parts)
+    uri = Secret(f"postgresql://{user}:{password}@{host}:{port}/{database}")
+    return Issued(bound.target, uri, parts, {"password": Secret(password)})
 
 
 def password_in(uri: Secret) -> str:

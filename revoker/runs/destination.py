@@ -70,6 +70,8 @@ def filled(place: Place, issued: Issued) -> dict[str, Secret]:
     for ours, theirs in place.fields.items():
         if ours == "secret":
             data[theirs] = issued.secret
+        elif ours in issued.secret_parts:
+            data[theirs] = issued.secret_parts[ours]
         elif ours in issued.parts:
             data[theirs] = Secret(issued.parts[ours])
     return data
@@ -104,8 +106,9 @@ def new_credential(turn: Turn) -> Credential:
             safe="the old one was not touched",
             next="find out who wrote it; revoker resume goes on when our version is the newest",
         )
-    parts = {name: place.before.data[at].reveal() for name, at in place.fields.items() if at in place.before.data}
-    parts.pop("secret", None)
     known = dict(made["parts"]) if made is not None else {}
+    public = {*turn.credential.parts, *known}  # a field may also hold a second form of the secret, such as a bare password
+    found_at = {name: at for name, at in place.fields.items() if name in public and at in place.before.data}
+    parts = {name: place.before.data[at].reveal() for name, at in found_at.items()}
     value = place.before.data[place.fields["secret"]]
     return Credential(turn.kind.id, found, value, {**turn.credential.parts, **known, **parts}, {})

@@ -148,6 +148,8 @@ def test_a_rotation_and_its_sessions(postgresql: PostgreSQL, known: Settings, na
     to = real.bound(known, cred, "change_password")
     assert (to.target, to.proof) == (login.role_of(cred), Proof.EMBEDDED)
     chosen = roles.choose(to)
+    assert chosen.secret_parts["password"].same_as(Secret(roles.password_in(chosen.secret)))
+    assert chosen.secret_parts["password"].reveal() not in chosen.parts.values()
     fresh = Credential(cred.kind, "fp_new", chosen.secret, cred.parts)
     with session(postgresql, cred) as application:
         assert real.observe(known, to, "change_password") is False
