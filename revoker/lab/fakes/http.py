@@ -117,6 +117,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     answers: Callable[[Request], Answer]
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing on stderr: a client that was killed resets its connections."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
