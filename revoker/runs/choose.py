@@ -48,6 +48,8 @@ def why_not(book: Playbook, facts: Facts) -> str | None:
     when = book.when
     if book.kinds and facts.kind.id not in book.kinds:
         return f"it is for {', '.join(book.kinds)}"
+    if when.status and facts.row.status.value not in when.status:
+        return f"it is {facts.row.status} already"
     if when.validity and str(facts.row.validity) not in when.validity:
         return f"it is {facts.row.validity}, not {' or '.join(when.validity)}"
     if when.owned is not None and when.owned is not facts.owned:

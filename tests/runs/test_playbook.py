@@ -83,6 +83,8 @@ def test_of_all_orders_only_lawful_ones_pass(steps: list[dict[str, str]]) -> Non
         ({"limit": True}, "limit"),
         ({"when": {"validty": ["live"]}}, "did you mean validity"),
         ({"when": {"owned": "yes"}}, "true or false"),
+        ({"when": {"status": ["alive"]}}, "did you mean live"),
+        ({"when": {"validity": ["active"]}}, "unknown validity"),
         ({"title": ""}, "title"),
         ({"step": []}, r"no \[\[step\]\]"),
         ({"kinds": "aws"}, "list of names"),
