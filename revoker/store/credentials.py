@@ -14,7 +14,17 @@ from revoker.secrets import seal, unseal
 from revoker.store import schema
 from revoker.store.database import Store, among, chunks, reading, writing
 from revoker.store.intake import VALUE, add_findings, unpack
-from revoker.store.rows import COLUMNS, AddResult, CredentialRow, Selection, Transition, VerdictRow, credential_row, parts_from
+from revoker.store.rows import (
+    COLUMNS,
+    SOURCE,
+    AddResult,
+    CredentialRow,
+    Selection,
+    Transition,
+    VerdictRow,
+    credential_row,
+    parts_from,
+)
 from revoker.store.times import micros
 from revoker.store.verdicts import accept, history, history_of, record_change, record_verdicts
 
@@ -50,7 +60,7 @@ EVERYTHING = Selection()
 
 def select(store: Store, selection: Selection = EVERYTHING) -> list[CredentialRow]:
     """The credentials of a selection, the oldest first. Raises UsageError for a beginning that fits none or several."""
-    query = sa.select(*COLUMNS).order_by(schema.credentials.c.id)
+    query = sa.select(*COLUMNS).select_from(SOURCE).order_by(schema.credentials.c.id)
     with reading(store) as connection:
         rows = connection.execute(query.where(*_conditions(connection, selection))).all()
     return [credential_row(row) for row in rows]
@@ -60,7 +70,7 @@ def top(store: Store, selection: Selection, order: Sequence[Status], limit: int)
     """The first credentials of a selection when their statuses are put into this order; then by provider and fingerprint."""
     table = schema.credentials.c
     rank = sa.case({status.value: number for number, status in enumerate(order)}, value=table.status, else_=len(order))
-    query = sa.select(*COLUMNS).order_by(rank, table.provider, table.fingerprint).limit(limit)
+    query = sa.select(*COLUMNS).select_from(SOURCE).order_by(rank, table.provider, table.fingerprint).limit(limit)
     with reading(store) as connection:
         rows = connection.execute(query.where(*_conditions(connection, selection))).all()
     return [credential_row(row) for row in rows]
@@ -80,7 +90,11 @@ def due(store: Store, now: datetime, limit: int) -> list[CredentialRow]:
     table = schema.credentials.c
     order = sa.case({status.value: rank for rank, status in enumerate(URGENCY)}, value=table.status, else_=len(URGENCY))
     query = (
-        sa.select(*COLUMNS).where(table.next_check_at <= micros(now)).order_by(order, table.next_check_at, table.id).limit(limit)
+        sa.select(*COLUMNS)
+        .select_from(SOURCE)
+        .where(table.next_check_at <= micros(now))
+        .order_by(order, table.next_check_at, table.id)
+        .limit(limit)
     )
     with reading(store) as connection:
         return [credential_row(row) for row in connection.execute(query)]

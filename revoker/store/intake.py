@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -110,9 +111,9 @@ def _insert_new(connection: Connection, fresh: Mapping[str, _Incoming], incident
     at = micros(now)
     names = (
         "fingerprint", "kind", "provider", "parts", "value_state", "detected_at",
-        "incident_id", "status", "reason", "findings", "refusals", "excluded", "unknowns", "ingested_at", "next_check_at",
+        "incident_id", "status", "reason", "refusals", "excluded", "unknowns", "ingested_at", "next_check_at",
     )  # fmt: skip
-    same = (incident, Status.NEW.value, "", 0, 0, 0, 0, at, at)
+    same = (incident, Status.NEW.value, "", 0, 0, 0, at, at)
     rows = [
         (fp, one.cred.kind, provider_id(one.cred.kind), parts_text(one.parts), one.state.value, one.detected, *same)
         for fp, one in fresh.items()
@@ -123,6 +124,7 @@ def _insert_new(connection: Connection, fresh: Mapping[str, _Incoming], incident
 def _seal_new(connection: Connection, keys: Keys, fresh: Mapping[str, _Incoming], ids: Mapping[str, _Known]) -> None:
     rows = [(ids[fp].id, *_sealed(keys, one.cred, one.secret_parts)) for fp, one in fresh.items()]
     insert_many(connection, schema.sealed_values, SEALED, rows)
+    insert_many(connection, schema.tallies, ("credential_id", "findings"), [(id, 0) for id, *_ in rows])
 
 
 SEALED = ("credential_id", "key_version", "blob")
@@ -176,15 +178,21 @@ def _insert_places(connection: Connection, found: Sequence[tuple[int, Finding]])
         return 0
     table = schema.findings
     last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one()
-    insert_many(connection, table, ("credential_id", *PLACE), [(id, *place(finding)) for id, finding in found], ignore=True)
+    insert_many(
+        connection,
+        table,
+        ("credential_id", *PLACE),
+        sorted(((id, *place(finding)) for id, finding in found), key=itemgetter(0)),
+        ignore=True,
+    )
     added = (
         sa.select(table.c.credential_id.label("of"), sa.func.count().label("more"))
         .where(table.c.id > last)
         .group_by("of")
         .subquery()
     )
-    creds = schema.credentials
-    counted = sa.update(creds).where(creds.c.id == added.c.of).values(findings=creds.c.findings + added.c.more)
+    tally = schema.tallies
+    counted = sa.update(tally).where(tally.c.credential_id == added.c.of).values(findings=tally.c.findings + added.c.more)
     connection.execute(counted)
     return int(connection.execute(sa.select(sa.func.count()).where(table.c.id > last)).scalar_one())
 
@@ -206,7 +214,7 @@ def place(finding: Finding) -> tuple[Any, ...]:
         words = tuple(word if word is None else clean(word) for word in words)  # type: ignore[assignment]
         key = "\x1f".join([word or "" for word in words])
     rule, source, file, commit, image, layer, repository, reported = words
-    hashed = blake2b(f"{at.line}\x1f{key}".encode(), digest_size=16).digest()
+    hashed = blake2b(f"{at.line}\x1f{key}".encode(), digest_size=8).digest()
     return hashed, rule, source, file, at.line, commit, image, layer, repository, reported, maybe_micros(finding.found_at)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from revoker.lifecycle import Life
 from revoker.model import NOTHING, Evidence, Identity, Status, Validity, ValueState, Verdict
 from revoker.store.schema import credentials as table
+from revoker.store.schema import tallies
 from revoker.store.times import maybe_micros, maybe_moment, moment
 
 STATUSES = {status.value: status for status in Status}
@@ -105,7 +106,7 @@ COLUMNS = (
     table.c.identity,
     table.c.incident_id,
     table.c.value_state,
-    table.c.findings,
+    tallies.c.findings,
     table.c.ingested_at,
     table.c.detected_at,
     table.c.live_at,
@@ -123,6 +124,7 @@ COLUMNS = (
     table.c.excluded,
     table.c.unknowns,
 )  # in the order of CredentialRow
+SOURCE = table.join(tallies)  # every credential has a tally
 
 
 def credential_row(row: Sequence[Any]) -> CredentialRow:

@@ -91,7 +91,6 @@ credentials = Table(
     _text("identity", null=True),
     _text("incident_id", ForeignKey("incidents.id")),
     _text("value_state"),
-    _number("findings"),
     _time("ingested_at"),
     _time("detected_at", null=True),
     _time("live_at", null=True),
@@ -118,6 +117,8 @@ memberships = Table("memberships", metadata, _text("incident_id", ForeignKey("in
 sealed_values = Table(
     "sealed_values", metadata, _credential(key=True), _number("key_version"), Column("blob", LargeBinary, nullable=False)
 )
+
+tallies = Table("tallies", metadata, _credential(key=True), _number("findings"))  # small, so that a long ingest rewrites little
 
 findings = Table("findings", metadata, _id(), _credential(), *_place(), UniqueConstraint("credential_id", "place"))
 

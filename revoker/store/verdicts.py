@@ -19,6 +19,7 @@ from revoker.store.events import put, put_many
 from revoker.store.rows import (
     COLUMNS,
     LIFE,
+    SOURCE,
     VALIDITIES,
     CredentialRow,
     Transition,
@@ -130,7 +131,7 @@ def history_of(store: Store, fingerprints: Iterable[str]) -> dict[str, list[Verd
 def _locked(connection: Connection, fingerprints: Iterable[str]) -> Known:
     """The rows, locked against other writers, always in the same order."""
     table = schema.credentials
-    query = sa.select(table.c.id, *COLUMNS).order_by(table.c.id).with_for_update()
+    query = sa.select(table.c.id, *COLUMNS).select_from(SOURCE).order_by(table.c.id).with_for_update(of=table)
     found: Known = {}
     for id, *row in connection.execute(query.where(among(connection, table.c.fingerprint, fingerprints))).all():
         found[row[0]] = (id, credential_row(row))

@@ -19,7 +19,7 @@ def upgrade() -> None:
     _make_credentials()
     _make_valueless()
     _make_findings_and_memberships()
-    _make_runs_and_sealed_values()
+    _make_runs_and_tallies()
     _make_verdicts_and_journal()
 
 
@@ -156,7 +156,6 @@ def _make_credentials() -> None:
         sa.Column("identity", sa.Text(), nullable=True),
         sa.Column("incident_id", sa.Text(), nullable=False),
         sa.Column("value_state", sa.Text(), nullable=False),
-        sa.Column("findings", sa.Integer(), nullable=False),
         sa.Column("ingested_at", sa.BigInteger(), nullable=False),
         sa.Column("detected_at", sa.BigInteger(), nullable=True),
         sa.Column("live_at", sa.BigInteger(), nullable=True),
@@ -234,7 +233,7 @@ def _make_findings_and_memberships() -> None:
     )
 
 
-def _make_runs_and_sealed_values() -> None:
+def _make_runs_and_tallies() -> None:
     op.create_table(
         "runs",
         sa.Column("id", sa.Text(), nullable=False),
@@ -261,6 +260,13 @@ def _make_runs_and_sealed_values() -> None:
         sa.Column("blob", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["credential_id"], ["credentials.id"], name=op.f("fk_sealed_values_credential_id")),
         sa.PrimaryKeyConstraint("credential_id", name=op.f("pk_sealed_values")),
+    )
+    op.create_table(
+        "tallies",
+        sa.Column("credential_id", ID, autoincrement=False, nullable=False),
+        sa.Column("findings", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["credential_id"], ["credentials.id"], name=op.f("fk_tallies_credential_id")),
+        sa.PrimaryKeyConstraint("credential_id", name=op.f("pk_tallies")),
     )
 
 
