@@ -16,10 +16,9 @@ from urllib.parse import urlencode
 
 from revoker.config import Settings
 from revoker.egress import replies
-from revoker.egress.once import Answer, send_once
+from revoker.egress.line import Answer, Line
 from revoker.egress.policy import Endpoint, from_url
 from revoker.egress.requests import Request
-from revoker.egress.transport import Line
 from revoker.errors import AuthorityError, EgressRefused
 from revoker.model import Credential, Secret
 from revoker.sdk import Provider, Reply
@@ -209,6 +208,8 @@ def _client(what: Call, line: Line, agent: str, limit: float, sent: list[Answer]
     import botocore.session
     from botocore.awsrequest import AWSResponse
     from botocore.config import Config
+
+    from revoker.egress.once import send_once
 
     known = botocore.session.Session.SESSION_VARIABLES.items()
     core = botocore.session.Session({name: (None, None, default, convert) for name, (_, _, default, convert) in known})

@@ -18,9 +18,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from revoker.config import Settings
+from revoker.egress.line import Line, Lost, NotSent
 from revoker.egress.names import pin_sync
-from revoker.egress.once import Lost, NotSent
-from revoker.egress.transport import Line
 from revoker.errors import EgressRefused
 from revoker.model import Credential, Secret
 from revoker.sdk import Reply

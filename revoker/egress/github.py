@@ -5,10 +5,9 @@ from __future__ import annotations
 import json as jsonlib
 from typing import Any
 
-from revoker.egress.once import Answer, send_once
+from revoker.egress.line import Answer, Line
 from revoker.egress.policy import Endpoint
 from revoker.egress.requests import Request, write
-from revoker.egress.transport import Line
 from revoker.errors import EgressRefused
 from revoker.sdk import Auth
 
@@ -21,6 +20,8 @@ def send(
 ) -> Answer:
     """One changing call. Raises NotSent, Lost, EgressRefused."""
     from github.Requester import Requester
+
+    from revoker.egress.once import send_once
 
     if method not in METHODS:
         raise EgressRefused("A method that does not change was refused where changes are sent.", safe="nothing was sent")

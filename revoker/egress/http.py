@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from revoker.config import Settings, base
 from revoker.egress import authority, replies
 from revoker.egress.budget import Bucket, Budgets, Monotonic, Sleep
-from revoker.egress.limits import Garbled, TooLarge, tls_context
+from revoker.egress.limits import tls_context
+from revoker.egress.line import Line, Lost, NotSent
 from revoker.egress.names import Resolver, system_resolver
 from revoker.egress.policy import Origin, from_url
 from revoker.egress.requests import Request, user_agent
@@ -24,7 +24,7 @@ from revoker.sdk import Budget, Provider, Reply
 
 if TYPE_CHECKING:
     from revoker.egress.reader import PoolReader
-    from revoker.egress.transport import AioTransport, Line
+    from revoker.egress.transport import Connections
     from revoker.egress.writer import PoolWriter
 
 Clock = Callable[[], datetime]
@@ -55,7 +55,7 @@ class Pool:
         self.budgets = Budgets(monotonic, sleep)
         self._monotonic, self._sleep, self._stopped = monotonic, sleep, stopped
         self._slots = asyncio.Semaphore(concurrency)
-        self._transports: dict[Origin, AioTransport] = {}
+        self._origins: dict[Origin, Connections] = {}
         self._secrets: dict[tuple[str, str], Secret] = {}
 
     def reader(self, provider: Provider, credential: Credential | None = None) -> PoolReader:
@@ -66,8 +66,6 @@ class Pool:
 
     def line(self, origin: Origin | None = None) -> Line:
         """How an origin is reached; Vault has its own certificate authority."""
-        from revoker.egress.transport import Line
-
         network, ca = self.settings.network, vault_ca(self.settings, origin)
         return Line(tls_context(ca or network.ca_bundle), network.allow, network.proxy, self.resolver)
 
@@ -114,42 +112,31 @@ class Pool:
 
     async def _once(self, request: Request) -> Reply:
         """One request on the wire, its whole answer within [verify] timeout."""
-        import httpx
-
-        host, at = request.endpoint.origin.shown, self.clock()
-        limit = self.settings.verify.timeout.total_seconds()
+        origin, at = request.endpoint.origin, self.clock()
         try:
             self.check_stop()
-            wire = httpx.Request(request.method, request.url, headers=request.headers, content=request.body or None)
-            async with asyncio.timeout(limit):
-                answer = await self._transport(request.endpoint.origin).handle_async_request(wire)
-        except TimeoutError:
-            return replies.trouble_reply(host, "timeout", at)
+            answer = await self._connections(origin).send(request, self.settings.verify.timeout.total_seconds())
         except EgressRefused:
-            return replies.trouble_reply(host, "refused_by_policy", at)
-        except TooLarge:
-            return replies.trouble_reply(host, "too_large", at)
-        except Garbled:
-            return replies.trouble_reply(host, "wrong_type", at)
-        except httpx.RequestError as error:
-            return replies.trouble_reply(host, slug(error), at)
-        return replies.reply_of(host, answer.status_code, answer.headers.multi_items(), answer.content, at)
+            return replies.trouble_reply(origin.shown, "refused_by_policy", at)
+        except (NotSent, Lost) as error:
+            return replies.trouble_reply(origin.shown, error.reason, at)
+        return replies.reply_of(origin.shown, answer.status, answer.headers, answer.body, at)
 
     def check_stop(self) -> None:
         """The kill switch, looked at before every request. Raises EgressRefused."""
         if self._stopped is not None and self._stopped():
             raise EgressRefused("revoker is stopped.", safe="nothing was sent", next="revoker start")
 
-    def _transport(self, origin: Origin) -> AioTransport:
-        from revoker.egress.transport import AioTransport
+    def _connections(self, origin: Origin) -> Connections:
+        from revoker.egress.transport import Connections
 
-        if origin not in self._transports:
-            self._transports[origin] = AioTransport(self.line(origin))
-        return self._transports[origin]
+        if origin not in self._origins:
+            self._origins[origin] = Connections(self.line(origin), origin)
+        return self._origins[origin]
 
     async def aclose(self) -> None:
-        for transport in self._transports.values():
-            await transport.aclose()
+        for connections in self._origins.values():
+            await connections.aclose()
 
 
 def vault_ca(settings: Settings, origin: Origin | None) -> Path | None:
@@ -158,30 +145,6 @@ def vault_ca(settings: Settings, origin: Origin | None) -> Path | None:
     if vault is None or vault.ca is None or origin != from_url(vault.addr).origin:
         return None
     return base(settings) / vault.ca
-
-
-def slug(error: Exception) -> str:
-    """The trouble of a request that got no answer."""
-    import httpx
-
-    if isinstance(error, httpx.TimeoutException):
-        return "timeout"
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        return "tls" if _is_tls(error) else "connect"
-    return "tls" if _is_tls(error) else "truncated" if "Payload" in str(error) else "disconnected"
-
-
-def _is_tls(error: BaseException | None) -> bool:
-    """True when a failed handshake or certificate stands anywhere in the chain."""
-    seen = 0
-    while error is not None and seen < 8:
-        if isinstance(error, ssl.SSLError | ssl.CertificateError):
-            return True
-        inner = getattr(error, "os_error", None) or getattr(error, "_os_error", None)
-        if isinstance(inner, ssl.SSLError | ssl.CertificateError):
-            return True
-        error, seen = error.__cause__ or error.__context__, seen + 1
-    return False
 
 
 def _worth_another(reply: Reply) -> bool:

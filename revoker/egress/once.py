@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,36 +14,11 @@ import httpcore
 import httpx
 
 from revoker.egress.limits import BODY, HEADERS, Garbled, TooLarge, decoded
+from revoker.egress.line import Answer, Line, Lost, NotSent, is_tls
 from revoker.egress.names import pin_sync
 from revoker.egress.policy import Origin, check_origin
 from revoker.egress.requests import Request
-from revoker.egress.transport import Line
 from revoker.errors import EgressRefused
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(repr=False)
-
-
-class NotSent(Exception):
-    """Certainly nothing was sent. `reason` is a trouble slug."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Lost(Exception):
-    """The request may have been acted upon, and its answer is lost. `reason` is a trouble slug, `status` what was seen of it."""
-
-    def __init__(self, reason: str, status: int | None = None) -> None:
-        super().__init__(reason)
-        self.reason, self.status = reason, status
 
 
 def send_once(line: Line, request: Request, limit: float) -> Answer:
@@ -99,9 +73,12 @@ def _limited(answer: httpx.Response) -> bytes:
 
 
 def _slug(error: Exception) -> str:
-    from revoker.egress.http import slug
-
-    return slug(error)
+    """The trouble of a request that got no answer."""
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    if is_tls(error):
+        return "tls"
+    return "connect" if isinstance(error, httpx.ConnectError | httpx.ProxyError) else "disconnected"
 
 
 def _transport(line: Line, origin: Origin, end: float) -> httpx.HTTPTransport:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from revoker.config_read import is_reference
 from revoker.egress import aws, replies
-from revoker.egress.once import Lost, NotSent
+from revoker.egress.line import Lost, NotSent
 from revoker.egress.policy import Endpoint, endpoint
 from revoker.egress.requests import write
 from revoker.errors import EgressRefused

@@ -1,46 +1,29 @@
-"""Reading: httpx's transport interface over aiohttp, which keeps 200 requests under way on one core.
+"""Reading over aiohttp, which keeps 200 requests under way on one core.
 
-Exact address on the wire, no cookies, no redirects, no headers of its own, nothing from the environment. Errors say
-"connect" only when nothing was sent.
+Exact address on the wire, no cookies, no redirects, no headers of its own, nothing from the environment. It says
+"not sent" only when nothing was sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
-import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 from yarl import URL
 
-from revoker.egress.limits import BODY, HEADER_LINE, HEADERS, TooLarge, decoded
-from revoker.egress.names import Resolver, pin, system_resolver
-from revoker.egress.policy import Network, address_allowed, literal
+from revoker.egress.limits import BODY, HEADER_LINE, HEADERS, Garbled, TooLarge, decoded
+from revoker.egress.line import Answer, Line, Lost, NotSent, is_tls
+from revoker.egress.names import pin
+from revoker.egress.policy import Origin, check_origin
+from revoker.egress.requests import Request
 from revoker.errors import EgressRefused
 
 AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # aiohttp adds none of them
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """How this machine reaches the outside."""
-
-    tls: ssl.SSLContext
-    allow: tuple[Network, ...] = ()
-    proxy: str | None = None
-    resolver: Resolver = system_resolver
-
-    def proxy_to(self, scheme: str, host: str) -> str | None:
-        """The proxy, by CONNECT; what is in the clear or at an address of the operator's own is dialled directly."""
-        address = literal(host)
-        ours = address is not None and any(net.version == address.version and address in net for net in self.allow)
-        return None if scheme != "https" or ours else self.proxy
+NO_LIMIT = aiohttp.ClientTimeout(total=None)  # the one limit of a request is set in send()
 
 
 class PinnedResolver(AbstractResolver):
@@ -71,47 +54,42 @@ def _resolved(host: str, port: int, address: str) -> ResolveResult:
     return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST)
 
 
-class AioTransport(httpx.AsyncBaseTransport):
+class Connections:
     """One origin's connections. The number of requests under way is limited outside."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, origin: Origin) -> None:
+        check_origin(origin, line.allow)  # a literal never comes to the resolver
         self._line = line
+        self._proxy = line.proxy_to(origin.scheme, origin.host)
         self._session: aiohttp.ClientSession | None = None
-        self._passed: set[str] = set()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request and read its whole answer within the limits. Raises httpx's errors, TooLarge, Garbled, EgressRefused."""
-        self._check(request.url)
-        body = await request.aread()
-        limit = request.extensions.get("timeout", {})
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=limit.get("connect"), sock_read=limit.get("read"))
+    async def send(self, request: Request, limit: float) -> Answer:
+        """Send one request and read its whole answer within `limit` seconds. Raises NotSent, Lost, EgressRefused."""
         session = self._session or self._open()
         try:
-            async with session.request(
-                request.method,
-                URL(str(request.url), encoded=True),
-                headers=CIMultiDict((k.decode("ascii"), v.decode("latin-1")) for k, v in request.headers.raw),
-                data=body or None,
-                allow_redirects=False,
-                proxy=self._line.proxy_to(request.url.scheme, request.url.host),
-                timeout=timeout,
-            ) as answer:
+            async with (
+                asyncio.timeout(limit),
+                session.request(
+                    request.method,
+                    URL(request.url, encoded=True),
+                    headers=CIMultiDict(request.headers),
+                    data=request.body or None,
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    timeout=NO_LIMIT,
+                ) as answer,
+            ):
                 return await _read(answer)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _mapped(error, request) from error
+        except TimeoutError as error:
+            raise Lost("timeout") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _named(error) from error
+        except ValueError as error:
+            raise EgressRefused("A request that cannot be written was refused.", safe="nothing was sent") from error
 
     async def aclose(self) -> None:
         if self._session is not None:
             await self._session.close()
-
-    def _check(self, url: httpx.URL) -> None:
-        """A literal never comes to the resolver, so it is looked at here, one time for each host."""
-        if url.host in self._passed:
-            return
-        address = literal(url.host)
-        if address is not None and not address_allowed(address, self._line.allow):
-            raise EgressRefused("An address that may not be dialled was refused.", safe="nothing was sent")
-        self._passed.add(url.host)
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -135,42 +113,34 @@ class AioTransport(httpx.AsyncBaseTransport):
         return self._session
 
 
-async def _read(answer: aiohttp.ClientResponse) -> httpx.Response:
+async def _read(answer: aiohttp.ClientResponse) -> Answer:
     """The whole answer. What is too much is not read to its end: the connection is closed."""
-    raw: list[tuple[bytes, bytes]] = [(k, v) for k, v in answer.raw_headers if k.lower() != b"content-encoding"]
-    if sum(len(k) + len(v) + 4 for k, v in answer.raw_headers) > HEADERS:
+    chunks, size = [], sum(len(k) + len(v) + 4 for k, v in answer.raw_headers)
+    if size > HEADERS:
         answer.close()
-        raise TooLarge
-    chunks, size = [], 0
+        raise Lost("too_large", answer.status)
+    size = 0
     async for chunk in answer.content.iter_any():
         size += len(chunk)
         if size > BODY:
             answer.close()
-            raise TooLarge
+            raise Lost("too_large", answer.status)
         chunks.append(chunk)
-    content = decoded(b"".join(chunks), answer.headers.get("Content-Encoding", ""))
-    return httpx.Response(answer.status, headers=raw, content=content)
+    try:
+        body = decoded(b"".join(chunks), answer.headers.get("Content-Encoding", ""))
+    except TooLarge:
+        raise Lost("too_large", answer.status) from None
+    except Garbled:
+        raise Lost("wrong_type", answer.status) from None
+    return Answer(answer.status, tuple(answer.headers.items()), body)
 
 
-def _mapped(error: Exception, request: httpx.Request) -> Exception:
-    """Aiohttp's error in httpx's words: connect errors are those where nothing was sent."""
-    for kinds, mapped in _ERRORS:
-        if isinstance(error, kinds):
-            return mapped(type(error).__name__, request=request)
-    if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
-        return EgressRefused("A request that cannot be written was refused.", safe="nothing was sent")
-    return httpx.ReadError(type(error).__name__, request=request)
-
-
-_ERRORS: tuple[tuple[Any, type[httpx.RequestError]], ...] = (
-    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
-    ((aiohttp.ServerTimeoutError, asyncio.TimeoutError), httpx.ReadTimeout),
-    (aiohttp.ClientConnectorError, httpx.ConnectError),  # also TLS and names: before the first byte of a request
-    (aiohttp.ClientProxyConnectionError, httpx.ConnectError),
-    (aiohttp.ClientHttpProxyError, httpx.ProxyError),
-    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
-    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
-    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
-    (aiohttp.ClientOSError, httpx.ReadError),
-    ((aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError), httpx.UnsupportedProtocol),
-)
+def _named(error: Exception) -> NotSent | Lost:
+    """Aiohttp's error as what it means. Its connector errors, TLS and names included, come before the first byte of a request."""
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
+        return NotSent("tls" if is_tls(error) else "connect")
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return NotSent("refused_by_policy")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Lost("truncated")
+    return Lost("tls" if is_tls(error) else "disconnected")

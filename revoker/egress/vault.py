@@ -17,11 +17,10 @@ from typing import Any
 from revoker.config import Settings, VaultSettings, base
 from revoker.egress import vault_http
 from revoker.egress.limits import tls_context
-from revoker.egress.once import Answer, Lost, NotSent
+from revoker.egress.line import Answer, Line, Lost, NotSent
 from revoker.egress.policy import from_url
 from revoker.egress.replies import parse_json
 from revoker.egress.requests import user_agent
-from revoker.egress.transport import Line
 from revoker.errors import AuthorityError, ConfigError, EgressRefused, OutcomeUnknown, Parked, RevokerError
 from revoker.model import Secret
 from revoker.references import resolve

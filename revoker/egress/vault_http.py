@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from revoker.egress.once import Answer, send_once
+from revoker.egress.line import Answer, Line
 from revoker.egress.policy import PATH, Endpoint
 from revoker.egress.requests import Request
-from revoker.egress.transport import Line
 from revoker.errors import EgressRefused
 from revoker.model import Secret
 
@@ -36,6 +35,8 @@ def client(line: Line, where: Endpoint, token: Secret | None, namespace: str | N
 def _session(where: Endpoint, line: Line, agent: str, limit: float) -> Any:
     import requests
     from requests.adapters import BaseAdapter
+
+    from revoker.egress.once import send_once
 
     class Sender(BaseAdapter):
         """What requests sends through."""

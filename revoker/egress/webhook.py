@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from revoker.config import Settings
 from revoker.egress.limits import tls_context
-from revoker.egress.once import Lost, NotSent, send_once
+from revoker.egress.line import Line, Lost, NotSent
+from revoker.egress.once import send_once
 from revoker.egress.policy import Endpoint, from_url
 from revoker.egress.requests import Request, user_agent
-from revoker.egress.transport import Line
 from revoker.errors import ConfigError
 from revoker.model import Secret
 

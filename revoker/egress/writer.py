@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from revoker.egress import aws, replies
-from revoker.egress.once import Answer, Lost, NotSent, send_once
+from revoker.egress.line import Answer, Lost, NotSent
 from revoker.egress.policy import Endpoint
 from revoker.egress.reader import PoolReader
 from revoker.egress.requests import write
@@ -54,6 +54,8 @@ class PoolWriter(PoolReader):
         headers: Mapping[str, str] = NOTHING,
         host: str | None = None,
     ) -> Reply:
+        from revoker.egress.once import send_once
+
         if method not in METHODS:
             raise EgressRefused("A method that does not change was refused where changes are sent.", safe="nothing was sent")
         where = self._where(host)
