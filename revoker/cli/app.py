@@ -97,7 +97,9 @@ def _version(asked: bool) -> None:
 @app.callback()
 def root(
     ctx: typer.Context,
-    config: Annotated[Path | None, typer.Option(help="Configuration file; may stand after the command too.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration file; may stand after the command too.", metavar="FILE")
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Log more, and show where an internal error came from.")] = False,
     json_logs: Annotated[bool, typer.Option("--json-logs", help="Log lines on stderr as JSON.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,  # noqa: ARG001

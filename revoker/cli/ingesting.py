@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revoker.cli import output
+from revoker.cli import options, output
 from revoker.cli.session import Session, now
 from revoker.errors import ApprovalRefused, UsageError
 
@@ -49,11 +49,10 @@ def incident(store: Store, id: str | None, title: str) -> str:
 def attest(session: Session, incident: str, *, why: str, until: str, by: str, key: Path | None) -> None:
     """Record that an incident's credentials are ours: who, why, until when; signed when the configuration wants it."""
     from revoker import audit
-    from revoker.playbook import duration
     from revoker.store import incidents
 
     who, start = name_of(by), now()
-    end = start + duration(until)
+    end = start + options.duration(until)
     signed_by = _signed(session, f"{incident}\n{who}\n{why}\n{end.isoformat()}\n".encode(), who, key) if key else None
     if session.settings.ownership.attest == "signed" and signed_by is None:
         raise UsageError(

@@ -46,6 +46,7 @@ def credentials(rows: Sequence[CredentialRow], places: Mapping[str, Sequence[Loc
         state="status",
         right=("findings",),
         fold=("why", "first place", "account"),
+        drop=("checked", "account", "findings", "first place"),
         note=f"and {hidden} more; `revoker status --all` shows them" if hidden else "",
     )
 
@@ -86,6 +87,7 @@ def runs(rows: Sequence[RunRow]) -> Table:
         ],
         state="state",
         fold=("message",),
+        drop=("updated (UTC)", "step"),
     )
 
 
@@ -112,6 +114,7 @@ def plan(document: Mapping[str, Any]) -> Table:
         rows=lines,
         right=("approvals",),
         fold=("target or reason", "kind"),
+        drop=("kind", "playbook"),
     )
 
 

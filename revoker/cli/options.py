@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from revoker.errors import UsageError
+from revoker.errors import ConfigError, UsageError
 from revoker.model import Status
 
 if TYPE_CHECKING:
@@ -30,6 +31,16 @@ Why = Annotated[str, typer.Option("--why", help="The reason; it goes into the au
 KeyFile = Annotated[
     Path | None, typer.Option("--key", help="Your private OpenSSH ed25519 key file; it is read, never stored.", metavar="FILE")
 ]
+
+
+def duration(text: str) -> timedelta:
+    """A time such as 30s, 5m, 12h or 30d. Raises UsageError."""
+    from revoker import playbook
+
+    try:
+        return playbook.duration(text)
+    except ConfigError as error:
+        raise UsageError(error.message, next="use a number and a unit: 30s, 5m, 12h or 30d") from None
 
 
 def selection(

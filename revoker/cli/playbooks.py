@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,11 +29,9 @@ def listing(ctx: typer.Context, as_json: options.AsJson = False) -> ExitCode:
     if as_json:
         output.document({"schema": schema("playbooks"), "playbooks": [_document(book) for book in books]})
     else:
-        rows = [
-            (book.id, book.title, ", ".join(book.kinds) or "any", len(book.steps), ", ".join(book.effects) or "-")
-            for book in books
-        ]
-        output.table(Table(("playbook", "title", "kinds", "steps", "effects"), rows, right=("steps",), fold=("title", "kinds")))
+        rows = [(book.id, book.title, _kinds(book.kinds), ", ".join(book.effects) or "-", len(book.steps)) for book in books]
+        columns = ("playbook", "title", "kinds", "effects", "steps")
+        output.table(Table(columns, rows, right=("steps",), fold=("title", "effects"), drop=("steps", "effects", "kinds")))
     return ExitCode.DONE
 
 
@@ -66,6 +65,11 @@ def lint(files: Annotated[list[Path], typer.Argument(help="Playbook files.", met
         check_kinds(book, catalog.kinds())
         output.line(f"{file}: good ({len(book.steps)} steps)")
     return ExitCode.DONE
+
+
+def _kinds(ids: Sequence[str]) -> str:
+    """Which kinds a playbook is for, in a few words."""
+    return f"{len(ids)} kinds" if len(ids) > 1 else "".join(ids) or "any"
 
 
 def _found(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Writes docs/cli.md, docs/exit-codes.md and docs/providers.md from the program itself: `python -m revoker.cli.reference`."""
+"""Writes the reference pages of docs/ from the program itself: `python -m revoker.cli.reference`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from revoker import config_docs
 from revoker.cli.app import ABOUT, app, command
 from revoker.cli.commands import SECTIONS
 from revoker.errors import ExitCode
@@ -32,7 +33,7 @@ MEANING = {
 
 def documents() -> dict[str, str]:
     """The text of each page, by its file name."""
-    return {"cli.md": cli(), "exit-codes.md": exit_codes(), "providers.md": providers()}
+    return {"cli.md": cli(), "config.md": config_docs.markdown(), "exit-codes.md": exit_codes(), "providers.md": providers()}
 
 
 def cli() -> str:

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from revoker.cli import ingesting, options
-from revoker.cli.response import Wishes, respond
+from revoker.cli.response import Wishes, respond, signers
 from revoker.cli.session import session_of
-from revoker.errors import ExitCode, UsageError
+from revoker.errors import ExitCode
 
 
 def command(
@@ -33,9 +33,7 @@ def command(
     by: Annotated[
         list[str] | None, typer.Option("--as", help="Your name, or an approver's; one for each --key.", metavar="NAME")
     ] = None,
-    key: Annotated[
-        list[Path] | None, typer.Option(help="The approvers' private key files, in the order of --as.", metavar="FILE")
-    ] = None,
+    key: Annotated[list[Path] | None, typer.Option(help="The private key files, in the order of --as.", metavar="FILE")] = None,
     wait: Annotated[
         str, typer.Option(help="How long to wait for approvals of others (10m); 0s ends at once.", metavar="TIME")
     ] = "0s",
@@ -49,8 +47,6 @@ def command(
     Exit code 0 done and nothing live, 10 live ones left, 11 some undecided or not yet proven dead, 12 waits for a person, 13 a run failed.
     """
     names = by or []
-    if key and len(key) != len(names):
-        raise UsageError("Each --key needs its --as NAME, in the same order.")
     wishes = Wishes(
         reports=tuple(reports),
         incident=incident,
@@ -61,7 +57,7 @@ def command(
         plan_only=plan_only,
         yes=yes,
         requester=ingesting.name_of(names[0] if names and not key else ""),  # where two must say yes, the requester is neither
-        keys=tuple(zip(names, key or (), strict=False)),
+        keys=signers(names, key or ()),
         wait=wait,
         file=file,
         as_json=as_json,

@@ -13,7 +13,7 @@ import typer
 
 from revoker.cli import closing, ingesting, listing, options, outcome, output, planning, reporting, running
 from revoker.cli.session import Session, now
-from revoker.errors import ExitCode
+from revoker.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from revoker.runs.plan import Plan
@@ -40,6 +40,13 @@ class Wishes:
     wait: str
     file: Path | None
     as_json: bool
+
+
+def signers(names: Sequence[str], keys: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
+    """Each approver with the key file. Raises UsageError when they do not come in pairs."""
+    if keys and len(keys) != len(names):
+        raise UsageError("Each --key needs its --as NAME, in the same order.")
+    return tuple(zip(names, keys, strict=False))
 
 
 def respond(session: Session, wishes: Wishes) -> ExitCode:
@@ -111,7 +118,6 @@ def _plan(session: Session, wishes: Wishes, incident: str) -> Plan:
 
 def _approved(session: Session, plan: Plan, wishes: Wishes) -> bool:
     """True when the plan has the approvals it needs: signed here with the keys given, or by others while we wait."""
-    from revoker.playbook import duration
     from revoker.runs.apply import status
     from revoker.runs.approve import approve
 
@@ -119,7 +125,7 @@ def _approved(session: Session, plan: Plan, wishes: Wishes) -> bool:
     for name, key in wishes.keys if missing else ():
         approve(session.store, session.settings, plan.digest, name, now=now(), key=key, password=ingesting.password_for(key))
     missing, _ = status(session.store, session.settings, plan.digest, now())
-    end = time.monotonic() + duration(wishes.wait).total_seconds()
+    end = time.monotonic() + options.duration(wishes.wait).total_seconds()
     if missing:
         output.tell(
             f"{missing} approvals are missing. Each approver: revoker approve {plan.digest[: planning.SHORT]} --as NAME --key FILE"

@@ -24,7 +24,5 @@ def command(
     With PostgreSQL several watchers share the rounds: each one is done once. Exit code 10 when one came back to life
     in the last round, else 0.
     """
-    from revoker.playbook import duration
-
-    watch = watching.Watch(session_of(ctx), duration(every), rounds, limit, as_json)
+    watch = watching.Watch(session_of(ctx), options.duration(every), rounds, limit, as_json)
     return ExitCode.LIVE if watching.run(watch) else ExitCode.DONE

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
 from revoker.report.text import clean
 
+FOLDED = 24  # characters that a column which folds wants at the least
 STYLES = {
     "live": "bold red",
     "contained": "yellow",
@@ -51,6 +52,7 @@ class Table:
     state: str = ""
     right: tuple[str, ...] = ()  # columns of numbers
     fold: tuple[str, ...] = field(default=())  # columns that may wrap; all others are kept whole
+    drop: tuple[str, ...] = ()  # columns that a narrow terminal does without, the first to go first
     note: str = ""
 
 
@@ -83,18 +85,42 @@ def _framed(table: Table, out: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table as Framed
 
+    console = Console(file=out, markup=False, highlight=False, emoji=False)
+    table = _fitted(table, console.width)
     made = Framed(title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", header_style="bold", pad_edge=False)
     for name in table.columns:
         justify: Any = "right" if name in table.right else "left"
-        made.add_column(name, justify=justify, overflow="fold", no_wrap=name not in table.fold and len(table.columns) > 2)
+        whole = name not in table.fold and len(table.columns) > 2
+        made.add_column(
+            name, justify=justify, overflow="fold", no_wrap=whole, min_width=None if whole else min(FOLDED, len(name) + 4)
+        )
     for row in table.rows:
         made.add_row(
             *(_text(_word(value, name), state=name == table.state) for value, name in zip(row, table.columns, strict=True))
         )
-    console = Console(file=out, markup=False, highlight=False, emoji=False)
     console.print(made)
     if table.note:
         console.print(clean(table.note), style="dim")
+
+
+def _fitted(table: Table, width: int) -> Table:
+    """The table without the columns that do not fit."""
+    for name in table.drop:
+        if _needs(table) <= width:
+            break
+        at = table.columns.index(name)
+        rows = [[*row[:at], *row[at + 1 :]] for row in table.rows]
+        table = replace(table, columns=(*table.columns[:at], *table.columns[at + 1 :]), rows=rows)
+    return table
+
+
+def _needs(table: Table) -> int:
+    """The width below which whole columns would be cut: their longest cells, and a little for those that fold."""
+    widths = []
+    for at, name in enumerate(table.columns):
+        longest = max([len(name), *(len(clean(row[at])) + 2 * (name == table.state) for row in table.rows)])
+        widths.append(min(longest, FOLDED) if name in table.fold else longest)
+    return sum(widths) + 3 * len(widths)
 
 
 def _word(value: object, column: str) -> str:

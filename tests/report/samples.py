@@ -61,10 +61,10 @@ def iso(when: datetime | None) -> str | None:
     return None if when is None else when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def credential(number: int, status: str, text: str = "plain") -> dict[str, Any]:
-    """One credential of the document; `text` stands wherever a report's or a provider's words stand."""
+def times_of(number: int, status: str) -> dict[str, str | None]:
+    """A life in times: alive at once, changed after five minutes, dead after twenty."""
     seen, changed = status in ("live", "dead", "dying", "contained"), status in ("dead", "dying", "contained")
-    times: dict[str, str | None] = {
+    return {
         "detected_at": iso(START - timedelta(days=3)),
         "ingested_at": iso(START),
         "live_at": iso(START + timedelta(seconds=30)) if seen else None,
@@ -75,18 +75,13 @@ def credential(number: int, status: str, text: str = "plain") -> dict[str, Any]:
         "next_check_at": None,
         "residual_until": None,
     }
-    spot = {"source": text, "file": text, "line": 3, "commit": text, "image": None, "layer": text, "repository": text}
-    receipt = {
-        "at": times["acked_at"],
-        "action": text,
-        "effect": "revoke",
-        "target": text,
-        "already": False,
-        "detail": text,
-        "host": text,
-        "status": 200,
-    }
-    run = {
+
+
+def run(number: int, text: str, ended_at: str | None) -> dict[str, Any]:
+    """A run with one receipt."""
+    at = iso(START + timedelta(minutes=5))
+    receipt = {"at": at, "action": text, "effect": "revoke", "target": text, "already": False, "detail": text, "host": text}
+    return {
         "id": f"run_{number:032x}",
         "plan": "ab" * 32,
         "fingerprint": f"fp_{number:032x}",
@@ -94,12 +89,18 @@ def credential(number: int, status: str, text: str = "plain") -> dict[str, Any]:
         "state": "done",
         "step": "prove",
         "message": text,
-        "created_at": times["ingested_at"],
-        "updated_at": times["ingested_at"],
-        "ended_at": times["dead_at"],
+        "created_at": iso(START),
+        "updated_at": iso(START),
+        "ended_at": ended_at,
         "journal": [],
-        "receipts": [receipt],
+        "receipts": [{**receipt, "status": 200}],
     }
+
+
+def credential(number: int, status: str, text: str = "plain") -> dict[str, Any]:
+    """One credential of the document; `text` stands wherever a report's or a provider's words stand."""
+    times = times_of(number, status)
+    spot = {"source": text, "file": text, "line": 3, "commit": text, "image": None, "layer": text, "repository": text}
     return {
         "fingerprint": f"fp_{number:032x}",
         "kind": "groq_api_key",
@@ -119,7 +120,7 @@ def credential(number: int, status: str, text: str = "plain") -> dict[str, Any]:
         "accepted": {"by": text, "why": text} if status == "accepted" else None,
         "times": times,
         "verdicts": [{"at": iso(START), "validity": "unknown", "reason": text, "host": text, "status": 429, "code": text}],
-        "runs": [run] if changed else [],
+        "runs": [run(number, text, times["dead_at"])] if times["acked_at"] else [],
         "residual": [{"what": text, "lasts_s": 3600, "ends_at": iso(START + timedelta(hours=1)), "ended_by": text}],
         "manual": {"url": "https://console.example.com/keys", "steps": [text], "notify": text, "proves": text},
         "docs": "https://docs.example.com",
