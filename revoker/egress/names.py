@@ -17,18 +17,22 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-async def pin(host: str, port: int, allow: Iterable[Network], resolver: Resolver = system_resolver) -> tuple[str, ...]:
+async def pin(
+    host: str, port: int, allow: Iterable[Network], resolver: Resolver = system_resolver, *, clear: bool = False
+) -> tuple[str, ...]:
     """The addresses of a host that may be dialled. Raises EgressRefused when one of the answers may not, OSError when there is none."""
     address = literal(host)
     found = [str(address)] if address is not None else await resolver(host, port)
     if not found:
         raise OSError("the name has no address")
-    return check_addresses(found, allow)
+    return check_addresses(found, allow, clear=clear)
 
 
-def pin_sync(host: str, port: int, allow: Iterable[Network], resolver: Resolver = system_resolver) -> tuple[str, ...]:
+def pin_sync(
+    host: str, port: int, allow: Iterable[Network], resolver: Resolver = system_resolver, *, clear: bool = False
+) -> tuple[str, ...]:
     """The same, for the callers that run in threads."""
     if literal(host) is not None or resolver is not system_resolver:
-        return asyncio.run(pin(host, port, allow, resolver))
+        return asyncio.run(pin(host, port, allow, resolver, clear=clear))
     found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    return check_addresses(found, allow)
+    return check_addresses(found, allow, clear=clear)

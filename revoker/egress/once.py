@@ -84,7 +84,7 @@ def _slug(error: Exception) -> str:
 def _transport(line: Line, origin: Origin, end: float) -> httpx.HTTPTransport:
     """A transport of one connection whose every dial is checked. httpx has no public place for a network backend."""
     transport = httpx.HTTPTransport(verify=line.tls, trust_env=False, retries=0)
-    backend = CheckedBackend(line, end)
+    backend = CheckedBackend(line, end, clear=origin.scheme == "http")
     few: dict[str, Any] = {
         "max_connections": 1,
         "max_keepalive_connections": 0,
@@ -102,8 +102,8 @@ def _transport(line: Line, origin: Origin, end: float) -> httpx.HTTPTransport:
 class CheckedBackend(httpcore.NetworkBackend):
     """Dials only addresses that the policy allows. The operator's proxy is the operator's word."""
 
-    def __init__(self, line: Line, end: float) -> None:
-        self._line, self._end = line, end
+    def __init__(self, line: Line, end: float, *, clear: bool) -> None:
+        self._line, self._end, self._clear = line, end, clear
         self._proxy = urlsplit(line.proxy).hostname if line.proxy else None
 
     def connect_tcp(
@@ -115,7 +115,9 @@ class CheckedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            addresses = (host,) if host == self._proxy else pin_sync(host, port, self._line.allow, self._line.resolver)
+            addresses = (
+                (host,) if host == self._proxy else pin_sync(host, port, self._line.allow, self._line.resolver, clear=self._clear)
+            )
         except OSError as error:
             raise httpcore.ConnectError(type(error).__name__) from error
         last: Exception = httpcore.ConnectError("no address")

@@ -92,12 +92,15 @@ class Endpoint:
         return f"{self.origin.url}{self.base}{path}"
 
 
-def address_allowed(address: Address, allow: Iterable[Network]) -> bool:
-    """True for a public address, and for what the operator's [network] allow holds; metadata only when named exactly."""
+def address_allowed(address: Address, allow: Iterable[Network], *, clear: bool = False) -> bool:
+    """True for a public address, and for what the operator's [network] allow holds; metadata only when named exactly.
+
+    In the clear (plain http) only the operator's own networks are reached.
+    """
     named = [net for net in allow if net.version == address.version and address in net]
     if address in METADATA:
         return any(net.num_addresses == 1 for net in named)
-    return bool(named) or _is_public(address)
+    return bool(named) or (not clear and _is_public(address))
 
 
 def _is_public(address: Address) -> bool:
@@ -114,12 +117,12 @@ def literal(host: str) -> Address | None:
         return None
 
 
-def check_addresses(found: Iterable[str], allow: Iterable[Network]) -> tuple[str, ...]:
+def check_addresses(found: Iterable[str], allow: Iterable[Network], *, clear: bool = False) -> tuple[str, ...]:
     """All answers of one look-up, when every one of them may be dialled. Raises EgressRefused."""
     nets, addresses = tuple(allow), tuple(dict.fromkeys(found))
     for text in addresses:
         address = literal(text)
-        if address is None or not address_allowed(address, nets):
+        if address is None or not address_allowed(address, nets, clear=clear):
             raise EgressRefused(
                 "A host resolves to an address that may not be dialled.",
                 safe="nothing was sent",
@@ -213,4 +216,4 @@ def check_origin(origin: Origin, allow: Iterable[Network]) -> None:
     """Refuse an address literal that may not be dialled, before anything else is done with it."""
     address = literal(origin.host)
     if address is not None:
-        check_addresses([str(address)], allow)
+        check_addresses([str(address)], allow, clear=origin.scheme == "http")

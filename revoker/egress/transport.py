@@ -29,8 +29,8 @@ NO_LIMIT = aiohttp.ClientTimeout(total=None)  # the one limit of a request is se
 class PinnedResolver(AbstractResolver):
     """Gives aiohttp the addresses that the policy checked; the proxy's own name is the operator's word."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, line: Line, origin: Origin) -> None:
+        self._line, self._clear = line, origin.scheme == "http"
         self._proxy = URL(line.proxy).host if line.proxy else None
 
     async def resolve(
@@ -42,7 +42,7 @@ class PinnedResolver(AbstractResolver):
         if host == self._proxy:
             found: Iterable[str] = await self._line.resolver(host, port)
         else:
-            found = await pin(host, port, self._line.allow, self._line.resolver)
+            found = await pin(host, port, self._line.allow, self._line.resolver, clear=self._clear)
         return [_resolved(host, port, address) for address in found]
 
     async def close(self) -> None:
@@ -59,7 +59,7 @@ class Connections:
 
     def __init__(self, line: Line, origin: Origin) -> None:
         check_origin(origin, line.allow)  # a literal never comes to the resolver
-        self._line = line
+        self._line, self._origin = line, origin
         self._proxy = line.proxy_to(origin.scheme, origin.host)
         self._session: aiohttp.ClientSession | None = None
 
@@ -93,7 +93,7 @@ class Connections:
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            resolver=PinnedResolver(self._line),
+            resolver=PinnedResolver(self._line, self._origin),
             use_dns_cache=False,  # a name is looked up, and checked, again for each connection
             ssl=self._line.tls,
             limit=0,

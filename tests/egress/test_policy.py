@@ -223,6 +223,19 @@ def test_a_name_is_checked_again_for_each_connection(serve: Callable[..., Server
     assert server.connections == 1
 
 
+def test_plain_http_stays_within_the_operators_own_networks() -> None:
+    assert not address_allowed(ip_address("8.8.8.8"), [], clear=True)
+    assert address_allowed(ip_address("8.8.8.8"), [ip_network("8.8.8.0/24")], clear=True)
+
+    async def resolver(_name: str, _port: int) -> Sequence[str]:
+        return ["8.8.8.8"]
+
+    for url in ("http://8.8.8.8/", "http://api.lab.invalid/"):
+        config = settings(url, allow="127.0.0.1/32")
+        reply = with_pool(config, lambda pool: pool.reader(provider()).get("/check"), resolver=resolver)
+        assert reply.trouble == "refused_by_policy"
+
+
 def test_loopback_needs_the_operators_word(serve: Callable[..., Server]) -> None:
     server = serve(answering(answer()))
     assert ask(settings(server, allow=None)).trouble == "refused_by_policy"
