@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from revoker.config import Settings
+from revoker.config_read import is_reference
 from revoker.egress.policy import endpoint, from_url
 from revoker.errors import EgressRefused
 from revoker.sdk import Provider
@@ -22,6 +23,9 @@ def hosts(settings: Settings, providers: Iterable[Provider] | None = None) -> li
         found.update(_of(provider, settings))
     if settings.vault is not None:
         found.add(_shown(settings.vault.addr))
+    webhook = settings.notify.webhook
+    if webhook is not None and not is_reference(webhook):
+        found.add(_shown(webhook))
     found.update(host if ":" in host else f"{host}:*" for host in settings.ownership.hosts)
     if settings.network.proxy is not None:
         parts = urlsplit(settings.network.proxy)
@@ -48,5 +52,5 @@ def _of(provider: Provider, settings: Settings) -> Iterable[str]:
 
 
 def _shown(url: str) -> str:
-    origin = from_url(url).origin
+    origin = from_url("/".join(url.split("/")[:3])).origin
     return f"{origin.host}:{origin.port}"

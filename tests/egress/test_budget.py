@@ -13,7 +13,7 @@ import pytest
 from revoker.egress.budget import Bucket, Budgets, Pause
 from revoker.egress.http import MOST_WAITS, Pool
 from revoker.sdk import Budget, Reply
-from tests.egress.conftest import NOW, OK, Seen, Server, answer, answering, credential, kind, provider, settings, with_pool
+from tests.egress.conftest import OK, Seen, Server, answer, answering, credential, kind, provider, settings, with_pool
 
 
 class Virtual:
@@ -197,4 +197,3 @@ def test_two_hundred_under_way_and_one_request_each(serve: Callable[..., Server]
     assert all(reply.status == 200 for reply in with_pool(settings(server, timeout=10), work, concurrency=200))
     assert len(server.seen) == 600
     assert 1 < server.connections <= 200
-    assert NOW

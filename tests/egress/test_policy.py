@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from revoker.config import OwnershipSettings, Settings, VaultSettings
+from revoker.config import NotifySettings, OwnershipSettings, Settings, VaultSettings
 from revoker.egress.hosts import hosts
 from revoker.egress.policy import Origin, address_allowed, check_addresses, endpoint, from_url
 from revoker.errors import EgressRefused
@@ -288,9 +288,11 @@ def test_the_firewall_list() -> None:
         endpoints={"lab": "http://127.0.0.1:9"},
         vault=VaultSettings(addr="https://vault.acme.invalid:8200", token="env:X"),
         ownership=OwnershipSettings(hosts=("db.acme.invalid:5432",)),
+        notify=NotifySettings(webhook="https://chat.acme.invalid/hook?x=1"),
     )
     assert hosts(config, [provider()]) == [
         "127.0.0.1:9",
+        "chat.acme.invalid:443",
         "db.acme.invalid:5432",
         "other.lab.invalid:443",
         "vault.acme.invalid:8200",

@@ -165,11 +165,11 @@ async def hang_up(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.St
 def test_a_slow_answer_ends_at_the_limit(handler: Any, serve: Callable[..., Server]) -> None:
     config, start = settings(serve(handler), timeout=0.5), time.monotonic()
     assert ask(config).trouble == "timeout"
-    assert 0.45 < time.monotonic() - start < 1.5
+    assert 0.45 < time.monotonic() - start < 3
 
 
 def test_giant_answers_are_cut_off(serve: Callable[..., Server]) -> None:
-    bomb = gzip.compress(b"\0" * 200_000_000, 9)
+    bomb = gzip.compress(b"\0" * 60_000_000, 9)
     large = serve(answering(answer(200, bomb, {"Content-Encoding": "gzip"})))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert ask(settings(large)).trouble == "too_large"
@@ -247,7 +247,9 @@ def _tls(ca: trustme.CA, name: str, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize("wrong", ["", "self-signed", "other name", "expired"])
-def test_certificates_are_checked(wrong: str, serve: Callable[..., Server], tmp_path: Any) -> None:
+def test_certificates_are_checked(
+    wrong: str, serve: Callable[..., Server], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from datetime import UTC, datetime
 
     ca, stranger = trustme.CA(), trustme.CA()
@@ -260,7 +262,10 @@ def test_certificates_are_checked(wrong: str, serve: Callable[..., Server], tmp_
         return ["127.0.0.1"]
 
     config = settings(f"https://api.lab.invalid:{server.port}", network={"ca_bundle": tmp_path / "ca.pem"})
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
     reply = with_pool(config, lambda pool: pool.reader(provider()).get("/check"), resolver=resolver)
+    assert not (tmp_path / "keys").exists()
     assert reply.trouble == ("tls" if wrong else None)
     assert len(server.seen) == (0 if wrong else 1)
 
