@@ -58,10 +58,9 @@ def credential(row: CredentialRow, locations: Iterable[Location]) -> dict[str, A
     }
 
 
-def identity(who: Identity | None) -> dict[str, Any] | None:
-    """Who a credential is at its provider."""
-    if who is None:
-        return None
+def identity(found: Identity | None) -> dict[str, Any]:
+    """Who a credential is at its provider; all of it null where nobody knows."""
+    who = found or Identity()
     return {
         "account": who.account,
         "principal": who.principal,

@@ -117,13 +117,13 @@ def took(credential: Mapping[str, Any]) -> str:
 
 def account(credential: Mapping[str, Any]) -> str:
     """Whose it is at the provider."""
-    identity = credential["identity"] or {}
+    identity = credential["identity"]
     return clean(identity.get("account") or identity.get("principal") or "-", 80)
 
 
 def facts(credential: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is known of a credential, by name."""
-    identity = credential["identity"] or {}
+    identity = credential["identity"]
     accepted = credential["accepted"]
     pairs = [
         ("Kind", f"{credential['kind']} ({credential['provider']})"),

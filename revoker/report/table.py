@@ -31,7 +31,7 @@ def table(doc: Mapping[str, Any]) -> str:
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow([*COLUMNS, *TIMES])
     for credential in doc["credentials"]:
-        identity = credential["identity"] or {}
+        identity = credential["identity"]
         first = credential["locations"][0] if credential["locations"] else {}
         flat = {
             **credential,
