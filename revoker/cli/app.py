@@ -118,7 +118,8 @@ def run(args: Sequence[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except typer.TyperException as error:
-        _say(arguments.masked(error.format_message(), args) + "\nNext: revoker --help, or revoker COMMAND --help")
+        said = arguments.masked(error.format_message(), args)
+        _say(said if said.startswith("Usage:") else f"{said}\nNext: revoker --help, or revoker COMMAND --help")
         return int(ExitCode.USAGE)
     except OSError as error:
         _say(f"{error.filename or 'The system'}: {error.strerror or type(error).__name__}.")
