@@ -20,7 +20,7 @@ from typing import Any
 from revoker.config import load_settings
 from revoker.errors import ExitCode
 from revoker.lab import trust
-from revoker.lab.cast import PERSON, Cast, Lab, plant
+from revoker.lab.cast import NOBODY, PERSON, PROGRAM, Cast, Lab, plant
 from revoker.lab.fakes import fakes
 from revoker.lab.leak import Planted, missed, run_gitleaks, run_kingfisher, write_rest, write_tree
 from revoker.lab.servers import check_parts, moto, openbao, postgresql, scratch
@@ -34,6 +34,7 @@ CRASH = {"REVOKER_TEST_FAULTS": "1", "REVOKER_CRASH_AT": CRASH_POINT}
 ROUNDS = 6  # of resume, until nothing waits any more
 LIMIT = 90.0  # seconds after set-up
 WAITING = (int(ExitCode.DONE), int(ExitCode.LIVE), int(ExitCode.UNKNOWN), int(ExitCode.WAITING))
+WHO = {PROGRAM: "ended by revoker", PERSON: "ended by a person, proven by revoker", NOBODY: "nothing was done"}
 ENDS = {"dead": (Status.DEAD,), "skipped": (Status.SKIPPED,)}
 
 
@@ -112,8 +113,16 @@ def respond(space: Workspace, reports: Sequence[Path]) -> str:
     attest = ["--title", "drill", "--attest", "a drill: every server is our own"]
     run(space, "respond", *names, *attest, *signed, good=[-signal.SIGKILL], faults=CRASH)
     space.say(f"  killed with SIGKILL at `{CRASH_POINT}`: a new key exists, and its value died with the process")
+    show_plan(space)
     listed = run(space, "status", "--json", good=WAITING).json
     return str(listed["credentials"][0]["incident"])
+
+
+def show_plan(space: Workspace) -> None:
+    """What was planned and approved, one line a credential."""
+    for entry in plans(space)[-1]["credentials"]:
+        steps = ", ".join(step["id"] for step in entry["steps"])
+        space.say(f"  planned  {entry['kind']:<24} {entry['playbook']}: {steps}")
 
 
 def recover(space: Workspace, lab: Lab, cast: Cast, incident: str) -> None:
@@ -171,7 +180,7 @@ def judge(space: Workspace, lab: Lab, cast: Cast, incident: str) -> list[Check]:
     files = [path for path in space.folder.rglob("*") if path.is_file() and is_ours(space, path)]
     return [
         ends(space, cast, listed),
-        trust.planned_only(lab, cast, plans(space)),
+        trust.planned_only(lab, plans(space), fingerprints(space, cast)),
         trust.strangers_untouched(lab, cast),
         trust.old_ones_dead(lab, cast),
         trust.new_ones_work(lab),
@@ -216,7 +225,7 @@ def ends(space: Workspace, cast: Cast, listed: Sequence[Mapping[str, Any]]) -> C
     wrong = []
     for one, fingerprint in fingerprints(space, cast).items():
         stands = status.get(fingerprint, "not found")
-        space.say(f"  {one.name}: {stands}")
+        space.say(f"  {one.name:<34} {one.begin:>7} -> {stands:<8} {WHO[one.by]}")
         if stands not in [end.value for end in ENDS[one.end]]:
             wrong.append(f"{one.name} is {stands}, not {one.end}")
     return Check("every credential came to the end that the story says", not wrong, "; ".join(wrong))

@@ -77,7 +77,9 @@ def free_port() -> int:
 
 def quiet_environment(**more: str) -> dict[str, str]:
     """An environment without proxies or anybody's credentials, for the processes that we start."""
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV") if name in os.environ
+    }
     return {**kept, "NO_PROXY": "*", "no_proxy": "*", **more}
 
 

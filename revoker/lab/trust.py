@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from revoker.lab.cast import DESTINATIONS, PROGRAM, Cast, Lab
+from revoker.lab.cast import DESTINATIONS, Cast, Lab
 from revoker.lab.cloud import status_of
 from revoker.lab.leak import Planted
 from revoker.lab.log import Seen
@@ -25,40 +25,26 @@ class Check:
     detail: str = ""
 
 
-def targets(one: Planted, seen: Seen) -> bool:
-    """Whether a request was about this credential."""
-    return seen.provider == one.provider and one.target in seen.key.split(",")
-
-
 def changes(lab: Lab) -> list[Seen]:
     """Every change that a fake or the cloud granted, in order."""
     seen = [*lab.cloud.log.changes(), *(entry for fake in lab.fakes.values() for entry in fake.log.changes())]
     return sorted(seen, key=lambda entry: entry.at)
 
 
-def planned_only(lab: Lab, cast: Cast, plans: Iterable[Mapping[str, Any]]) -> Check:
+def planned_only(lab: Lab, plans: Sequence[Mapping[str, Any]], fingerprints: Mapping[Planted, str]) -> Check:
     """No change but of a planned target, or of a key that an earlier planned change made."""
-    allowed = {
-        str(step["target"]).rsplit("/", 1)[-1]
-        for plan in plans
-        for entry in plan["credentials"]
-        for step in entry["steps"]
-        if "action" in step
-    }
-    allowed |= {one.target for one in cast.planted if one.by == PROGRAM}
+    entries = [entry for plan in plans for entry in plan["credentials"] if any("action" in step for step in entry["steps"])]
+    planned = {entry["fingerprint"] for entry in entries}
+    allowed = {one.target for one, fingerprint in fingerprints.items() if fingerprint in planned}
     made: set[str] = set()
     wrong = []
     for seen in changes(lab):
-        known = allowed | made
         if is_creation(seen):
             made.add(seen.key)
-        elif not set(seen.key.split(",")) <= known:
+        elif not set(seen.key.split(",")) <= allowed | made:
             wrong.append(f"{seen.provider} {seen.what} on {seen.key}")
-    return Check(
-        "every change was planned, and hit its planned target",
-        not wrong,
-        "; ".join(wrong) or f"{len(changes(lab))} changes seen by the servers",
-    )
+    detail = "; ".join(wrong) or f"{len(changes(lab))} changes seen by the servers"
+    return Check("every change was planned, and hit its planned target", not wrong, detail)
 
 
 def is_creation(seen: Seen) -> bool:
