@@ -48,6 +48,33 @@ def probe(
     return verify
 
 
+def everywhere(
+    hosts: Iterable[str],
+    path: str,
+    answers: Iterable[Answer],
+    *,
+    auth: Callable[[Secret], Auth] = bearer,
+    headers: Mapping[str, str] = NOTHING,
+    params: Mapping[str, str] = NOTHING,
+    identity: Callable[[Reply], Identity | None] | None = None,
+) -> Verifier:
+    """A check of the same GET at each of a provider's regions: live where one says so, dead only when all say so."""
+    regions, declared = tuple(hosts), tuple(answers)
+
+    async def verify(cred: Credential, api: Reader) -> Verdict:
+        undecided: Verdict | None = None
+        for host in regions:
+            reply = await api.get(path, auth=auth(cred.secret), headers=headers, params=params, host=host)
+            verdict = judge(reply, declared, api.now, identity)
+            if verdict.validity is Validity.LIVE:
+                return verdict
+            if verdict.validity is not Validity.DEAD:
+                undecided = undecided or verdict
+        return undecided or verdict
+
+    return verify
+
+
 def identity_from(
     *, account: str = "", principal: str = "", scopes: str = "", expires_at: str = "", last_used_at: str = ""
 ) -> Callable[[Reply], Identity | None]:
