@@ -28,7 +28,11 @@ LIVE, DEAD, UNKNOWN, SKIPPED = (said(v) for v in (Validity.LIVE, Validity.DEAD, 
 
 def run(life: Life, *events: tuple[float, Verdict | Effect]) -> Life:
     for minutes, event in events:
-        life = after_change(life, event, at(minutes)) if isinstance(event, Effect) else after_verdict(life, event, WINDOW, at(minutes))
+        life = (
+            after_change(life, event, at(minutes))
+            if isinstance(event, Effect)
+            else after_verdict(life, event, WINDOW, at(minutes))
+        )
     return life
 
 

@@ -54,7 +54,7 @@ def may_write(place: Place) -> None:
         raise AuthorityError(
             f"The Vault token may not write {place.path}.",
             safe="nothing was made",
-            next="revoker vault policy prints the policy it needs",
+            next="revoker doctor shows the missing rights, docs/vault.md the policy",
         )
 
 
