@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from revoker.errors import ActionFailed, OutcomeUnknown
 from revoker.model import NOTHING, Bound, Credential, Effect, Identity, Proof, Receipt, Secret, Unbound, Validity, Verdict
@@ -48,6 +49,47 @@ def probe(
     return verify
 
 
+Place = TypeVar("Place")
+
+
+async def anywhere(places: Iterable[Place], ask: Callable[[Place], Awaitable[Verdict]]) -> Verdict:
+    """Ask one place after the other: live where one lets it in, dead only when every one refused it."""
+    refused: Verdict | None = None
+    unclear: Verdict | None = None
+    for place in places:
+        verdict = await ask(place)
+        if verdict.validity is Validity.LIVE:
+            return verdict
+        if verdict.validity is Validity.DEAD:
+            refused = verdict
+        else:
+            unclear = unclear or verdict
+    return unclear or refused or Verdict(Validity.UNKNOWN, "no_answer")
+
+
+async def no_safe_check(cred: Credential, api: Reader) -> Verdict:
+    """The check of a kind that no harmless call can check: every one costs, writes, or makes another secret."""
+    return Verdict(Validity.UNKNOWN, "no_safe_check")
+
+
+def at_its_host(
+    path: str,
+    answers: Iterable[Answer],
+    *,
+    auth: Callable[[Credential], Auth],
+    headers: Mapping[str, str] = NOTHING,
+    identity: Callable[[Reply], Identity | None] | None = None,
+) -> Verifier:
+    """A check of one GET at the host that came with the credential (Kind.host_from = "host")."""
+    declared = tuple(answers)
+
+    async def verify(cred: Credential, api: Reader) -> Verdict:
+        reply = await api.get(path, auth=auth(cred), headers=headers, host=cred.parts.get("host"))
+        return judge(reply, declared, api.now, identity)
+
+    return verify
+
+
 def everywhere(
     hosts: Iterable[str],
     path: str,
@@ -62,15 +104,11 @@ def everywhere(
     regions, declared = tuple(hosts), tuple(answers)
 
     async def verify(cred: Credential, api: Reader) -> Verdict:
-        undecided: Verdict | None = None
-        for host in regions:
+        async def ask(host: str) -> Verdict:
             reply = await api.get(path, auth=auth(cred.secret), headers=headers, params=params, host=host)
-            verdict = judge(reply, declared, api.now, identity)
-            if verdict.validity is Validity.LIVE:
-                return verdict
-            if verdict.validity is not Validity.DEAD:
-                undecided = undecided or verdict
-        return undecided or verdict
+            return judge(reply, declared, api.now, identity)
+
+        return await anywhere(regions, ask)
 
     return verify
 

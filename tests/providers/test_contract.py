@@ -20,6 +20,12 @@ from tests.providers.samples import credential_of
 ALL_KINDS = [pytest.param(provider, kind, id=kind.id) for provider, kind in KINDS]
 ALL_ACTIONS = [pytest.param(p, kind, action, id=f"{kind.id}-{action.id}") for p, kind, action in ACTIONS]
 DECIDED = (Validity.LIVE, Validity.DEAD)
+IN_ADDRESS = {
+    "telegram_bot_token",
+    "mapbox_token",
+    "mapbox_public_token",
+    "algolia_admin_key",
+}  # their vendors take it nowhere else
 LOGIN_PAGE = "<!doctype html><html><head><title>Sign in</title></head><body><form action='/login'></form></body></html>"
 CHALLENGE = "<html><body>Checking your browser before accessing the site.</body></html>"
 
@@ -113,7 +119,9 @@ def test_the_secret_is_in_no_part_of_a_verdict(case: Case) -> None:
     verdict = run(kind.verify(cred, reader))
     assert value not in repr(verdict)
     assert value not in repr(cred)
-    assert all(value not in sent.path and value not in str(sent.params) for sent in reader.sent), "the secret stands in a URL"
+    assert kind.id in IN_ADDRESS or all(value not in sent.path and value not in str(sent.params) for sent in reader.sent), (
+        "the secret stands in a URL"
+    )
 
 
 JSON = st.recursive(
