@@ -6,6 +6,7 @@ import ctypes
 import fcntl
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -82,6 +83,8 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 def compile_server(folder: Path) -> Path:
     """Build server.c."""
     made = folder / "server"
+    if shutil.which("cc") is None:
+        sys.exit("the benchmark's server needs a C compiler (cc)")
     subprocess.run(["cc", "-O2", "-o", str(made), str(HERE / "server.c")], check=True)
     return made
 

@@ -80,7 +80,8 @@ def kingfisher() -> Path:
 
 def ours(*command: str, cwd: Path, good: Sequence[int] = (0, 10, 11)) -> Cost:
     """One revoker command in a workspace."""
-    env = {"PYTHONPATH": str(cwd.parent / "site"), "REVOKER_CONFIG": str(cwd / "revoker.toml")}
+    paths = [str(cwd.parent / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = {"PYTHONPATH": os.pathsep.join(paths), "REVOKER_CONFIG": str(cwd / "revoker.toml")}
     return measure.run([*REVOKER, *command], cwd=cwd, env=env, good=good)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +141,7 @@ def cloud_keys(user: str) -> list[tuple[str, str, str]]:
 def forms(secret: str) -> Iterator[bytes]:
     """The shapes in which a secret could stand in a file: raw, encoded, reversed."""
     raw = secret.encode()
-    yield from (raw, raw[::-1], raw.hex().encode(), quote(secret, safe="").encode())
+    yield from (raw, raw[::-1], raw.hex().encode(), quote(secret, safe="").encode(), json.dumps(secret)[1:-1].encode())
     for offset in range(3):  # base64 depends on where in a group of three bytes the secret begins
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(b"x" * offset + raw)[offset + 2 : -4]
