@@ -44,7 +44,7 @@ clean:
 
 .venv/lab.done: .venv/made requirements/lab.lock pyproject.toml
 	$(PIP) install --require-hashes -r requirements/lab.lock
-	$(PIP) install --no-deps -e .
+	$(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
 .venv/dev.done: .venv/made requirements/dev.lock pyproject.toml

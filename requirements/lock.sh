@@ -8,6 +8,6 @@ compile() {
 }
 case "$1" in
   runtime) compile -o requirements/runtime.lock ;;
-  lab) compile --extra lab -c requirements/runtime.lock -o requirements/lab.lock ;;
-  dev) compile --extra lab --extra test --extra lint -c requirements/lab.lock -o requirements/dev.lock ;;
+  lab) compile --extra lab --extra build -c requirements/runtime.lock -o requirements/lab.lock ;;
+  dev) compile --extra lab --extra build --extra test --extra lint -c requirements/lab.lock -o requirements/dev.lock ;;
 esac
