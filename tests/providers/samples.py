@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
+import json
 import random
 import re
 import string
@@ -39,10 +41,30 @@ def _gitlab(value: str) -> str:
     return value[:-7] + digits
 
 
+def _der(tag: int, body: bytes) -> bytes:
+    size = len(body)
+    return bytes([tag]) + (bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")) + body
+
+
+def _key_file(value: str) -> str:
+    """A service account's key file; its made-up public half is 256 times the same byte."""
+    rsa = _der(0x30, _der(2, b"\0") + _der(2, b"\0" + b"\xc5" * 256) + _der(2, b"\1\0\1"))
+    raw = base64.b64encode(_der(0x30, _der(2, b"\0") + _der(0x30, b"") + _der(4, rsa))).decode()
+    pem = "\n".join(("-----BEGIN " + "PRIVATE KEY-----", raw, "-----END " + "PRIVATE KEY-----", ""))
+    who = {"project_id": "acme-prod", "client_email": "ci@acme-prod.iam.gserviceaccount.com"}
+    return json.dumps({"type": "service_account", "private_key_id": "0123456789" * 4, "private_key": pem, **who})
+
+
+def _user_file(value: str) -> str:
+    """A file of application default credentials."""
+    return json.dumps({"type": "authorized_user", "client_id": "acme", "refresh_token": "1//" + "0made-up" * 8})
+
+
 # Kinds whose values carry a checksum or a structure that a pattern cannot say: value from the pattern -> right value.
 SIGNED = ("npm_token", "github_classic_pat", "github_oauth_token", "github_user_to_server", "github_refresh_token")
 ROUTABLE = ("gitlab_pat", "gitlab_project_token", "gitlab_group_token")
 MAKERS: dict[str, Callable[[str], str]] = {**dict.fromkeys(SIGNED, _crc), **dict.fromkeys(ROUTABLE, _gitlab)}
+MAKERS |= {"gcp_service_account_key": _key_file, "gcp_application_default_credentials": _user_file}
 
 # Kinds of which only some forms can be checked: what a sample must hold.
 FORMS: dict[str, str] = {"slack_webhook": "/services/"}
