@@ -67,7 +67,7 @@ MAKERS: dict[str, Callable[[str], str]] = {**dict.fromkeys(SIGNED, _crc), **dict
 MAKERS |= {"gcp_service_account_key": _key_file, "gcp_application_default_credentials": _user_file}
 
 # Kinds of which only some forms can be checked: what a sample must hold.
-FORMS: dict[str, str] = {"slack_webhook": "/services/"}
+FORMS: dict[str, str] = {"slack_webhook": "/services/", "mailgun_key": "key-"}
 
 
 def value_of(kind: Kind, seed: int = 0) -> str:

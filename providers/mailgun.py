@@ -1,0 +1,82 @@
+"""Mailgun: API keys, at two regions. A key of the new form may also be a domain's sending key or a webhook signing key.
+
+Those two are refused by every account call though they work, so the refusal of a key of the new form proves nothing.
+"""
+
+from datetime import timedelta
+
+from revoker.sdk import (
+    Credential,
+    Identity,
+    Kind,
+    Manual,
+    Propagation,
+    Provider,
+    Reader,
+    Reply,
+    Verdict,
+    anywhere,
+    basic,
+    dead,
+    example_value,
+    judge,
+    live,
+    text_at,
+    unsure,
+)
+
+DOCS = "https://documentation.mailgun.com/docs/mailgun/api-reference/api-overview"
+HOSTS = ("api.mailgun.net", "api.eu.mailgun.net")
+
+LIVE = (live(200, has=["items"]), live(403, "restricted", has=["message"]))
+REFUSED = (dead(401, says="invalid private key"), dead(401, says="forbidden", json=False))
+UNSURE = (
+    unsure(401, "refused_or_sending_key", says="invalid private key"),
+    unsure(401, "refused_or_sending_key", says="forbidden", json=False),
+)
+
+
+def whoami(reply: Reply) -> Identity:
+    """The first domain of the account."""
+    return Identity(principal=text_at(reply, "items.0.name"))
+
+
+async def verify(cred: Credential, api: Reader) -> Verdict:
+    """One domain of the account, at each region."""
+    answers = (*LIVE, *(REFUSED if cred.secret.reveal().startswith("key-") else UNSURE))
+
+    async def ask(host: str) -> Verdict:
+        reply = await api.get("/v4/domains", auth=basic("api", cred.secret), params={"limit": "1"}, host=host)
+        return judge(reply, answers, api.now, whoami)
+
+    return await anywhere(HOSTS, ask)
+
+
+PROVIDER = Provider(
+    id="mailgun",
+    title="Mailgun",
+    hosts=HOSTS,
+    docs=DOCS,
+    kinds=(
+        Kind(
+            id="mailgun_key",
+            title="Mailgun API key",
+            pattern=r"key-[0-9a-f]{32}|[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}",
+            verify=verify,
+            docs=DOCS,
+            identity="a domain of the account",
+            propagation=Propagation(timedelta(hours=48), source="GitGuardian says that a reset primary key works for 48 hours"),
+            requests=2,
+            manual=Manual(
+                url="https://app.mailgun.com/settings/api_security",
+                steps=(
+                    "Open the profile, API Security (a domain's sending keys stand under Domain settings).",
+                    "Make a new key with the same role and hand it to its users; the last key cannot be deleted before.",
+                    "Delete the leaked one.",
+                ),
+                notify="the account's owner; look for mail that was sent in its name",
+            ),
+            offline=(example_value,),
+        ),
+    ),
+)
