@@ -1,0 +1,84 @@
+"""Perplexity: API keys. A key revokes itself, and can make others of its group."""
+
+from datetime import timedelta
+
+from revoker.sdk import (
+    Action,
+    Bound,
+    Effect,
+    Kind,
+    Manual,
+    Propagation,
+    Provider,
+    Receipt,
+    Residual,
+    Writer,
+    bearer,
+    bound_as_itself,
+    dead,
+    example_value,
+    live,
+    probe,
+    receipt,
+    seen_dead,
+)
+
+DOCS = "https://docs.perplexity.ai/docs/admin/api-key-management"
+
+# The list of asynchronous jobs is free; a chat would be billed.
+verify = probe("/async/chat/completions", [live(200, has=["requests"]), dead(401), live(403, "restricted")])
+
+
+async def revoke(bound: Bound, api: Writer) -> Receipt:
+    """Revoke this very key with itself as the bearer, for good."""
+    secret = bound.credential.secret
+    reply = await api.send("POST", "/revoke_auth_token", auth=bearer(secret), json={"auth_token": secret})
+    return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[200])
+
+
+PROVIDER = Provider(
+    id="perplexity",
+    title="Perplexity",
+    hosts=("api.perplexity.ai",),
+    docs="https://docs.perplexity.ai/docs/sdk/error-handling",
+    kinds=(
+        Kind(
+            id="perplexity_api_key",
+            title="Perplexity API key",
+            pattern=r"pplx-[A-Za-z0-9]{48}",
+            labels={
+                "gitleaks": ("perplexity-api-key",),
+                "kingfisher": ("kingfisher.perplexity.1", "betterleaks.perplexity-api-key"),
+                "github": ("perplexity_api_key",),
+            },
+            verify=verify,
+            docs=DOCS,
+            identity="none: no endpoint tells whose key it is",
+            propagation=Propagation(timedelta(minutes=15)),
+            residual=(Residual("keys that were made with the leaked one", None, "look through the API group in the console"),),
+            manual=Manual(
+                url="https://console.perplexity.ai",
+                steps=(
+                    "Open API groups, and the group of the key; make a new key and hand it to its users.",
+                    "Revoke the leaked key.",
+                    "Revoke every key that was made since the leak and that nobody knows: the leaked one could make them.",
+                ),
+                notify="the API group's admins",
+            ),
+            offline=(example_value,),
+            irreversible_loss="a revoked key cannot be brought back",
+            actions=(
+                Action(
+                    id="revoke",
+                    effect=Effect.REVOKE,
+                    run=revoke,
+                    bind=bound_as_itself("the request carries this very value, as the bearer and as the key to revoke"),
+                    needs="nothing but the key itself",
+                    docs=DOCS,
+                    by="self",
+                    observe=seen_dead(verify),
+                ),
+            ),
+        ),
+    ),
+)
