@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from revoker.store.credentials import CredentialRow
 
 ASK_AGAIN = timedelta(hours=1)
+PATIENCE = timedelta(seconds=30)  # the least time that a new credential gets to begin to work
 SOON = 2.0  # seconds between looks at something that needs a moment to come into effect
 
 
@@ -30,7 +31,7 @@ def look(turn: Turn) -> Done:
         turn.settle({"result": "done", "validity": verdict.validity.value, "reason": verdict.reason})
         return DONE
     started = _since(turn)
-    if turn.now - started < max(_window(turn), timedelta(seconds=30)):
+    if turn.now - started < max(_window(turn), PATIENCE):
         return _later(turn, turn.now + timedelta(seconds=SOON), f"it is {verdict.validity} yet ({verdict.reason})")
     which = "The new one" if turn.step["of"] == "new" else "It"
     raise Parked(

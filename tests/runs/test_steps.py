@@ -74,9 +74,9 @@ def start(site: Site, book: Any = ROTATE) -> str:
     return apply(site.store, site.settings, plan.digest, utc_now())[0]
 
 
-def go(site: Site, run_id: str, **more: Any) -> Any:
-    """Advance until the run does not go on by itself."""
-    work = steps.Work(site.store, site.settings, utc_now, "test", settle=timedelta(), **more)
+def go(site: Site, run_id: str, *, later: timedelta = timedelta(), **more: Any) -> Any:
+    """Advance until the run does not go on by itself; `later` moves the clock."""
+    work = steps.Work(site.store, site.settings, lambda: utc_now() + later, "test", settle=timedelta(), **more)
     if runs.get_run(site.store, run_id).state != "ready":
         runs.set_run(site.store, run_id, "running", "", "", utc_now())
     for _ in range(200):
