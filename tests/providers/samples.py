@@ -64,6 +64,8 @@ def _user_file(value: str) -> str:
 SIGNED = ("npm_token", "github_classic_pat", "github_oauth_token", "github_user_to_server", "github_refresh_token")
 ROUTABLE = ("gitlab_pat", "gitlab_project_token", "gitlab_group_token")
 MAKERS: dict[str, Callable[[str], str]] = {**dict.fromkeys(SIGNED, _crc), **dict.fromkeys(ROUTABLE, _gitlab)}
+VERCEL = ("token", "integration_token", "app_token", "app_refresh_token", "ai_gateway_key")
+MAKERS |= {f"vercel_{name}": _crc for name in VERCEL}
 MAKERS |= {"gcp_service_account_key": _key_file, "gcp_application_default_credentials": _user_file}
 
 # Kinds of which only some forms can be checked: what a sample must hold.
