@@ -29,9 +29,9 @@ def digest(document: Mapping[str, Any]) -> str:
 
 @cache
 def definition(provider_id: str) -> str:
-    """The version of a provider's definition: its source files, and those of the sdk that it is made of."""
+    """The version of a provider's definition: its source files, and the sdk that it is made of."""
     provider = catalog.providers()[provider_id]
-    sources = [Path(revoker.__file__).parent / "sdk" / name for name in ("ready.py", "lists.py", "answers.py")]
+    sources = list((Path(revoker.__file__).parent / "sdk").glob("*.py"))
     homes = [module for module in list(sys.modules.values()) if getattr(module, "PROVIDER", None) is provider]
     for home in homes:
         path = Path(str(home.__file__))
