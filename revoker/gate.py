@@ -73,11 +73,16 @@ def _not_owned(provider: Provider, kind: Kind, cred: Credential, settings: Setti
 
 
 def _host_owned(provider: Provider, part: str, cred: Credential, settings: Settings) -> bool:
-    """A host that came with the credential must be named by the operator, exactly (`host` or `host:port`)."""
+    """A host that came with the credential must be named by the operator, exactly (`host` or `host:port`).
+
+    When none came, the operator's own `[endpoints]` says where this provider is.
+    """
     host = cred.parts.get(part, "").casefold()
+    if not host:
+        return provider.id in settings.endpoints
     port = cred.parts.get("port")
     owned = {h.casefold() for h in settings.ownership.hosts}
-    return bool(host) and (host in owned or f"{host}:{port}" in owned or provider.id in settings.endpoints)
+    return host in owned or f"{host}:{port}" in owned or provider.id in settings.endpoints
 
 
 def _source_owned(locations: Iterable[Location], patterns: Iterable[str]) -> bool:

@@ -30,6 +30,28 @@ def _crc(value: str) -> str:
     return f"{head}_{body[:-6]}{crc32_base62(body[:-6])}"
 
 
+def _sentry(value: str) -> str:
+    """An organisation's token holds its organisation and region."""
+    said = {"iat": 1_764_000_000, "url": "https://sentry.io", "region_url": "https://us.sentry.io", "org": "acme"}
+    return f"sntrys_{base64.b64encode(json.dumps(said).encode()).decode()}_{value[-43:]}"
+
+
+def _grafana(value: str) -> str:
+    """A service account's token ends in the little-endian CRC-32 of what stands before it."""
+    return value[:-8] + zlib.crc32(value[:-9].encode()).to_bytes(4, "little").hex()
+
+
+def _grafana_cloud(value: str) -> str:
+    """A Cloud token holds its organisation's id, its name and its region."""
+    said = {"o": "42", "n": value[4:14], "k": "made-up-" + value[14:30], "m": {"r": "eu"}}
+    return "glc_" + base64.b64encode(json.dumps(said).encode()).decode()
+
+
+def _elastic(value: str) -> str:
+    """An API key is base64 of its id and its secret."""
+    return base64.b64encode(f"{value[:20]}:{value[20:42]}".encode()).decode()
+
+
 def _gitlab(value: str) -> str:
     """A routable token ends in the base-36 CRC-32 of all that stands before it; the older form has none."""
     if value.count(".") != 2:
@@ -60,13 +82,25 @@ def _user_file(value: str) -> str:
     return json.dumps({"type": "authorized_user", "client_id": "acme", "refresh_token": "1//" + "0made-up" * 8})
 
 
+def _atlassian(value: str) -> str:
+    """The last eight characters are the hexadecimal CRC-32 of all that stands before them."""
+    return value[:-8] + f"{zlib.crc32(value[:-8].encode()):08X}"
+
+
 # Kinds whose values carry a checksum or a structure that a pattern cannot say: value from the pattern -> right value.
 SIGNED = ("npm_token", "github_classic_pat", "github_oauth_token", "github_user_to_server", "github_refresh_token")
 ROUTABLE = ("gitlab_pat", "gitlab_project_token", "gitlab_group_token")
-MAKERS: dict[str, Callable[[str], str]] = {**dict.fromkeys(SIGNED, _crc), **dict.fromkeys(ROUTABLE, _gitlab)}
+CRC_HEX = ("atlassian_api_token", "atlassian_org_key")
+MAKERS: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(SIGNED, _crc),
+    **dict.fromkeys(ROUTABLE, _gitlab),
+    **dict.fromkeys(CRC_HEX, _atlassian),
+}
 VERCEL = ("token", "integration_token", "app_token", "app_refresh_token", "ai_gateway_key")
 MAKERS |= {f"vercel_{name}": _crc for name in VERCEL}
 MAKERS |= {"gcp_service_account_key": _key_file, "gcp_application_default_credentials": _user_file}
+MAKERS |= {"sentry_org_token": _sentry, "grafana_service_account": _grafana}
+MAKERS |= {"grafana_cloud_token": _grafana_cloud, "elastic_api_key": _elastic}
 
 # Kinds of which only some forms can be checked: what a sample must hold.
 FORMS: dict[str, str] = {"slack_webhook": "/services/", "mailgun_key": "key-"}
