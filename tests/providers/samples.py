@@ -90,7 +90,7 @@ def _atlassian(value: str) -> str:
 # Kinds whose values carry a checksum or a structure that a pattern cannot say: value from the pattern -> right value.
 SIGNED = ("npm_token", "github_classic_pat", "github_oauth_token", "github_user_to_server", "github_refresh_token")
 ROUTABLE = ("gitlab_pat", "gitlab_project_token", "gitlab_group_token")
-CRC_HEX = ("atlassian_api_token", "atlassian_org_key")
+CRC_HEX = ("atlassian_api_token",)
 MAKERS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(SIGNED, _crc),
     **dict.fromkeys(ROUTABLE, _gitlab),
