@@ -6,6 +6,7 @@ commands that run something import it: the import alone takes a second.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -169,6 +170,7 @@ def launch(
         raise StoreError("The durable engine runs in this process already.")
     lease, database = _place(store)
     refuse_pickle()
+    _silence()
     config: DBOSConfig = {
         "name": "revoker",
         "executor_id": lease.executor,
@@ -193,6 +195,13 @@ def launch(
     engine = Engine(store, settings, clock, lease, database)
     engine.collect()
     return engine
+
+
+def _silence() -> None:
+    """The engine's own logger gets no way out: it would write to whatever stderr was when it was first loaded."""
+    logger = logging.getLogger("dbos")
+    logger.handlers[:] = [logging.NullHandler()]
+    logger.propagate = False
 
 
 def _place(store: Store) -> tuple[engine_store.Lease, Any]:
