@@ -87,6 +87,25 @@ def _atlassian(value: str) -> str:
     return value[:-8] + f"{zlib.crc32(value[:-8].encode()):08X}"
 
 
+def _bedrock_key(value: str) -> str:
+    """A long-term key holds the name of its user and account."""
+    return "ABSK" + base64.b64encode(f"BedrockAPIKey-x1y2-at-123456789012:{value[4:84]}".encode()).decode()
+
+
+def _bedrock_session_key(value: str) -> str:
+    """A short-term key is a presigned request, made an hour ago."""
+    scope = "%2F".join(("ASIA" + "MADEUP2345MADEUP", "20261124", "eu-west-1", "bedrock", "aws4_request"))
+    fields = {
+        "Action": "CallWithBearerToken",
+        "X-Amz-Credential": scope,
+        "X-Amz-Date": "20261124T110000Z",
+        "X-Amz-Expires": "43200",
+    }
+    query = "&".join(f"{name}={text}" for name, text in fields.items())
+    made = f"bedrock.amazonaws.com/?{query}&X-Amz-Signature={value[-64:].rstrip('=')}&Version=1"
+    return "bedrock-api-key-" + base64.b64encode(made.encode()).decode()
+
+
 # Kinds whose values carry a checksum or a structure that a pattern cannot say: value from the pattern -> right value.
 SIGNED = ("npm_token", "github_classic_pat", "github_oauth_token", "github_user_to_server", "github_refresh_token")
 ROUTABLE = ("gitlab_pat", "gitlab_project_token", "gitlab_group_token")
@@ -101,6 +120,7 @@ MAKERS |= {f"vercel_{name}": _crc for name in VERCEL}
 MAKERS |= {"gcp_service_account_key": _key_file, "gcp_application_default_credentials": _user_file}
 MAKERS |= {"sentry_org_token": _sentry, "grafana_service_account": _grafana}
 MAKERS |= {"grafana_cloud_token": _grafana_cloud, "elastic_api_key": _elastic}
+MAKERS |= {"aws_bedrock_key": _bedrock_key, "aws_bedrock_short_term_key": _bedrock_session_key}
 
 # Kinds of which only some forms can be checked: what a sample must hold.
 FORMS: dict[str, str] = {"slack_webhook": "/services/", "mailgun_key": "key-"}
