@@ -71,13 +71,19 @@ def moto() -> Iterator[Moto]:
         settings.INITIAL_NO_AUTH_ACTION_COUNT = before
 
 
-def make_key(user: str, *, account: str = ACCOUNT, active: bool = True, may: str | None = None) -> CloudKey:
-    """Make an access key, and its user when there is none. `may` is the action pattern that the user is allowed."""
+def make_key(user: str, *, account: str = ACCOUNT, active: bool = True, may: str | None = None, fresh: bool = False) -> CloudKey:
+    """Make an access key, and its user when there is none. `may` is the action pattern that the user is allowed.
+
+    Moto's books belong to the process: `fresh` takes away the keys that an earlier story left with the user.
+    """
     from moto.iam.models import iam_backends
 
     backend = iam_backends[account]["aws"]
     if user not in backend.users:
         backend.create_user("us-east-1", user)
+    if fresh:
+        for left in backend.list_access_keys(user):
+            backend.delete_access_key(left.access_key_id, user)
     if may:
         allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": may, "Resource": "*"}]}
         backend.put_user_policy(user, "lab", json.dumps(allow))

@@ -388,14 +388,14 @@ def test_the_denial_hits_what_was_issued_before_now_and_nothing_else() -> None:
 def known(moto: Moto) -> Settings:
     from revoker.lab.cloud import make_key
 
-    admin = make_key("responder", may="iam:*")  # GetCallerIdentity needs no right
+    admin = make_key("responder-of-tests", may="iam:*", fresh=True)  # GetCallerIdentity needs no right
     return real.settings("aws", moto.url, {"access_key_id": admin.id, "secret_access_key": admin.secret})
 
 
 def leaked(user: str, **options: Any) -> Credential:
     from revoker.lab.cloud import make_key
 
-    key = make_key(user, **options)
+    key = make_key(user, fresh=True, **options)
     return credential(key.id, key.secret)
 
 
