@@ -90,7 +90,7 @@ PROVIDER = Provider(
                 notify="the workspace's administrators",
             ),
             offline=(example_value,),
-            budget=Budget(per_second=0.02, in_flight=1),  # the smallest plan has 100 requests in an hour
+            budget=Budget(per_second=1, in_flight=1),  # the smallest plan has 100 requests in an hour for one token
             requests=3,
             ambiguous=True,
         ),

@@ -63,6 +63,17 @@ def _gitlab(value: str) -> str:
     return value[:-7] + digits
 
 
+def _crc_hex(value: str) -> str:
+    """Tokens of Bitbucket end in the CRC-32 of all that stands before it."""
+    return f"{value[:-8]}{zlib.crc32(value[:-8].encode()):08X}"
+
+
+def _argocd(value: str) -> str:
+    """A JWT of Argo CD."""
+    claims = json.dumps({"iss": "argocd", "sub": "ci:apiKey", "jti": "made-up-jti", "iat": 1_750_000_000})
+    return f"eyJhbGciOiJIUzI1NiJ9.{base64.urlsafe_b64encode(claims.encode()).decode().rstrip('=')}.{value.rsplit('.', 1)[1]}"
+
+
 def _der(tag: int, body: bytes) -> bytes:
     size = len(body)
     return bytes([tag]) + (bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")) + body
@@ -118,6 +129,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
 VERCEL = ("token", "integration_token", "app_token", "app_refresh_token", "ai_gateway_key")
 MAKERS |= {f"vercel_{name}": _crc for name in VERCEL}
 MAKERS |= {"gcp_service_account_key": _key_file, "gcp_application_default_credentials": _user_file}
+MAKERS |= {"bitbucket_access_token": _crc_hex, "bitbucket_app_password": _crc_hex, "argocd_token": _argocd}
 MAKERS |= {"sentry_org_token": _sentry, "grafana_service_account": _grafana}
 MAKERS |= {"grafana_cloud_token": _grafana_cloud, "elastic_api_key": _elastic}
 MAKERS |= {"aws_bedrock_key": _bedrock_key, "aws_bedrock_short_term_key": _bedrock_session_key}
