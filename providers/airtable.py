@@ -10,7 +10,7 @@ NOTIFY = "the user; Enterprise admins see all tokens in the admin panel, and can
 verify = probe(
     "/v0/meta/whoami",
     [live(200, has=["id"]), dead(401, has=["error"]), live(403, "restricted", has=["error"])],
-    identity=identity_from(account="id", principal="email", scopes="scopes"),
+    identity=identity_from(principal="id", scopes="scopes"),
 )
 
 
@@ -22,7 +22,7 @@ def _kind(id: str, title: str, pattern: str, page: str, *steps: str, ambiguous: 
         ambiguous=ambiguous,
         verify=verify,
         docs=DOCS,
-        identity="user id, e-mail address and scopes, where the token may tell them",
+        identity="the user's id, and the scopes of an OAuth token",
         propagation=Propagation(timedelta(minutes=5)),
         budget=Budget(per_second=5, in_flight=4),
         manual=Manual(page, steps, notify=NOTIFY),

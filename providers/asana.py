@@ -31,10 +31,10 @@ PROVIDER = Provider(
             verify=probe(
                 "/api/1.0/users/me",
                 [live(200, has=["data.gid"]), dead(401, has=["errors"]), live(403, "restricted", has=["errors"])],
-                identity=identity_from(account="data.gid", principal="data.email"),
+                identity=identity_from(principal="data.email"),
             ),
             docs=DOCS,
-            identity="the user's id and e-mail address; the id stands in the token too",
+            identity="the user's e-mail address; the user's id stands in the token",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(
                 url=APPS,

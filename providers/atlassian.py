@@ -59,7 +59,7 @@ AT_CLOUD = (
     live(401, "restricted", says="scope does not match"),
     dead(401, at="code", codes=["401"]),
 )
-WHOAMI = identity_from(account="accountId", principal="emailAddress")
+WHOAMI = identity_from(principal="accountId")
 
 
 def is_whole(value: str) -> bool:
@@ -135,7 +135,7 @@ PROVIDER = Provider(
             host_from="host",
             verify=verify,
             docs=DOCS,
-            identity="account id and e-mail address",
+            identity="the user's account id",
             propagation=Propagation(timedelta(minutes=15)),
             requests=3,
             manual=Manual(

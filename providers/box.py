@@ -49,7 +49,7 @@ verify = probe(
         dead(401, codes=["invalid_token"], json=False),
         live(403, "restricted", at="type", codes=["error"]),
     ],
-    identity=identity_from(account="id", principal="login"),
+    identity=identity_from(principal="login"),
     code=why,
     host="api.box.com",
 )
@@ -89,7 +89,7 @@ PROVIDER = Provider(
             ambiguous=True,
             verify=verify,
             docs=DOCS,
-            identity="the user's id and login",
+            identity="the user's login",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(
                 url="https://app.box.com/account/security",

@@ -57,7 +57,7 @@ ITEM = (
     dead(400, at="error_code", codes=["INVALID_ACCESS_TOKEN"]),  # our client was let in, and the token is none of its
     unsure(400, "authority_refused", at="error_code", codes=["INVALID_API_KEYS"]),
 )
-WHOAMI = identity_from(account="item.item_id", principal="item.institution_id")
+WHOAMI = identity_from(principal="item.item_id")
 
 
 async def verify(cred: Credential, api: Reader) -> Verdict:
@@ -106,7 +106,7 @@ async def rotate(bound: Bound, api: Writer) -> Receipt:
         return "done" if text_at(answer, "new_access_token") else ""
 
     done = receipt("rotate", Effect.ISSUE, bound, reply, api.now, done=[200], told=told)
-    new = Issued(safe_id(bound.target), Secret(str(reply.pick("new_access_token"))), {})
+    new = Issued(safe_id(bound.target), Secret(str(reply.pick("new_access_token"))), dict(cred.parts))
     return replace(done, issued=new)
 
 
@@ -153,7 +153,7 @@ PROVIDER = Provider(
             pattern=r"access-(?P<environment>sandbox|development|production)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
             verify=verify_item,
             docs=ITEM_DOCS,
-            identity="the item and its institution",
+            identity="the item",
             propagation=Propagation(timedelta(minutes=5), source="documented as immediate; our margin"),
             manual=Manual(
                 url="https://dashboard.plaid.com/",

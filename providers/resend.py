@@ -25,7 +25,6 @@ from revoker.sdk import (
     dead,
     example_value,
     identity_from,
-    last_id,
     live,
     pages,
     probe,
@@ -58,8 +57,13 @@ async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
         params = {"after": cursor} if cursor else {}
         return await api.get(KEYS, auth=bearer(cred.secret), params=params)
 
+    def following(reply: Reply) -> str | None:
+        listed = reply.pick("data")
+        more = reply.pick("has_more") is True and isinstance(listed, list) and bool(listed)
+        return text_at(reply, f"data.{len(listed) - 1}.id") if more else None
+
     try:
-        rows = [Reply("", json=row) async for row in pages(page, "data", last_id)]
+        rows = [Reply("", json=row) async for row in pages(page, "data", following)]
     except ListUnread as unread:
         return unread.unbound()
     if len(rows) != 1:

@@ -8,11 +8,13 @@ from revoker.sdk import (
     Bound,
     Credential,
     Effect,
+    Identity,
     Kind,
     Manual,
     Propagation,
     Provider,
     Receipt,
+    Reply,
     Writer,
     at_its_host,
     bound_as_itself,
@@ -23,6 +25,7 @@ from revoker.sdk import (
     no_safe_check,
     receipt,
     seen_dead,
+    text_at,
     unsure,
 )
 
@@ -35,6 +38,13 @@ def token(cred: Credential) -> Auth:
     return header("X-Shopify-Access-Token", cred.secret)
 
 
+def scopes(reply: Reply) -> Identity:
+    """The token's scopes."""
+    listed = reply.pick("access_scopes")
+    rows = [Reply("", json=row) for row in listed] if isinstance(listed, list) else []
+    return Identity(scopes=tuple(found for row in rows if (found := text_at(row, "handle"))))
+
+
 verify = at_its_host(
     "/admin/oauth/access_scopes.json",
     [
@@ -45,6 +55,7 @@ verify = at_its_host(
         unsure(404, "wrong_shop"),
     ],
     auth=token,
+    identity=scopes,
 )
 
 
@@ -69,7 +80,7 @@ PROVIDER = Provider(
             host_from="host",
             verify=verify,
             docs=DOCS,
-            identity="the shop came with the finding; the answer lists the token's scopes",
+            identity="the token's scopes; the shop came with the finding",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(
                 url="https://admin.shopify.com/",

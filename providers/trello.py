@@ -39,7 +39,7 @@ ANSWERS = (
     dead(401, says="invalid token", json=False),
     dead(401, "expired", says="expired token", json=False),
 )
-WHOAMI = identity_from(account="id", principal="username")
+WHOAMI = identity_from(principal="username")
 
 
 def riding(cred: Credential) -> Auth:
@@ -77,7 +77,7 @@ PROVIDER = Provider(
             needs=("key_id",),
             verify=verify,
             docs=DOCS,
-            identity="the member's id and name",
+            identity="the member's name",
             propagation=Propagation(timedelta(minutes=5)),
             budget=Budget(per_second=5, in_flight=4),
             manual=Manual(

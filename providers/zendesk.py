@@ -55,7 +55,7 @@ def _check(auth: Callable[[Credential], Auth]) -> Verifier:
             live(403, "restricted", has=["error"]),
         ],
         auth=auth,
-        identity=identity_from(account="user.id", principal="user.email"),
+        identity=identity_from(principal="user.email"),
     )
 
 
