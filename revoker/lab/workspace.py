@@ -120,5 +120,5 @@ def run(space: Workspace, *command: str, good: Iterable[int] = (0,), faults: Map
     space.ran.append(ended)
     space.say(f"$ revoker {' '.join(command)}   [exit {ended.code}, {ended.seconds:.1f} s]")
     if ended.code not in set(good):
-        raise RevokerError(f"revoker {command[0]} ended with {ended.code}.", next=(ended.err or ended.out)[-1500:])
+        raise RevokerError(f"revoker {command[0]} ended with {ended.code}.", next=(ended.err + ended.out)[-2500:])
     return ended
