@@ -12,6 +12,7 @@ from revoker.sdk import (
     Bound,
     Credential,
     Effect,
+    Identity,
     Issued,
     Kind,
     ListUnread,
@@ -47,11 +48,12 @@ from revoker.sdk import (
 )
 
 DOCS = "https://docs.x.ai/docs/api-reference"
-ADMIN_DOCS = "https://docs.x.ai/docs/management-api"
+ADMIN_DOCS = "https://docs.x.ai/developers/rest-api-reference/management/auth"
 HOST = "management-api.x.ai"
 OWN = "/v1/api-key"
 VALIDATION = "/auth/management-keys/validation"
 NEEDS = "a management key of the same team that may manage API keys"
+TRUE = ("True", "true")  # a flag, or a flag as a text
 
 REFUSED = (
     dead(400, says="incorrect api key"),  # xAI answers 400 to a wrong key
@@ -61,10 +63,10 @@ REFUSED = (
 )
 ANSWERS = (
     # A 200 that is dead: the key is known and cannot be used.
-    dead(200, "disabled", at="disabled", codes=["True"], has=["api_key_id"]),
-    dead(200, "disabled", at="api_key_disabled", codes=["True"], has=["api_key_id"]),
-    dead(200, "blocked", at="api_key_blocked", codes=["True"], has=["api_key_id"]),
-    live(200, "team_blocked", at="team_blocked", codes=["True"], has=["api_key_id"]),  # works again with its team: delete it
+    dead(200, "disabled", at="disabled", codes=TRUE, has=["api_key_id"]),
+    dead(200, "disabled", at="api_key_disabled", codes=TRUE, has=["api_key_id"]),
+    dead(200, "blocked", at="api_key_blocked", codes=TRUE, has=["api_key_id"]),
+    live(200, "team_blocked", at="team_blocked", codes=TRUE, has=["api_key_id"]),  # works again with its team: delete it
     live(200, has=["api_key_id"]),
     *REFUSED,
 )
@@ -231,7 +233,7 @@ PROVIDER = Provider(
             verify=probe(
                 VALIDATION,
                 [live(200, has=["scope"]), *REFUSED],
-                identity=identity_from(account="teamId", principal="scopeId"),
+                identity=lambda reply: Identity(text_at(reply, "teamId") or text_at(reply, "scopeId"), text_at(reply, "scope")),
                 host=HOST,
             ),
             docs=ADMIN_DOCS,
