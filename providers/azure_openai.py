@@ -112,7 +112,7 @@ async def rotate(bound: Bound, api: Writer) -> Receipt:
     reply = await api.send("POST", path, auth=as_authority(api, "arm_token"), json={"keyName": bound.target}, host=ARM)
     new = text_at(reply, bound.target.casefold()) or ""
     told = receipt("rotate", Effect.ISSUE, bound, reply, api.now, done=[200], told=lambda _: "done" if new else "")
-    return replace(told, issued=Issued(bound.target, Secret(new)))
+    return replace(told, issued=Issued(bound.target, Secret(new), {"host": bound.credential.parts.get("host", "")}))
 
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from revoker.sdk import (
     Action,
+    ActionFailed,
     Auth,
     Bound,
     Credential,
@@ -115,7 +116,10 @@ async def revoke(bound: Bound, api: Writer) -> Receipt:
 
 async def issue(bound: Bound, api: Writer) -> Receipt:
     """Make a key with the same scopes in the same project. The value is in this one answer only."""
-    body = {"comment": api.mark, "scopes": bound.extra.get("scopes", "").split()}
+    scopes = bound.extra.get("scopes", "").split()
+    if not scopes:
+        raise ActionFailed("The list does not tell the key's scopes, and a new one would have none.", safe="nothing was sent")
+    body = {"comment": api.mark, "scopes": scopes}
     reply = await api.send("POST", home(bound), auth=as_authority(api, "api_key", by_token), json=body)
 
     def told(answer: Reply) -> str:

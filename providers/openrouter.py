@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from revoker.sdk import (
     Action,
+    ActionFailed,
     Bound,
     Credential,
     Effect,
@@ -124,6 +125,8 @@ async def issue(bound: Bound, api: Writer) -> Receipt:
     """Make a key with the same spending limit. The value is in this one answer only."""
     auth = as_authority(api, "management_key")
     old = await api.get(f"{KEYS}/{safe_id(bound.target)}", auth=auth)
+    if old.status != 200 or old.trouble is not None:
+        raise ActionFailed("The old key's limits were not shown, and a new one would have none.", safe="no key was made")
     limits = {name: old.pick(f"data.{name}") for name in ("limit", "limit_reset") if old.pick(f"data.{name}") is not None}
     reply = await api.send("POST", KEYS, auth=auth, json={"name": api.mark, **limits})
 

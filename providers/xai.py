@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from revoker.sdk import (
     Action,
+    ActionFailed,
     Bound,
     Credential,
     Effect,
@@ -141,9 +142,13 @@ async def revoke(bound: Bound, api: Writer) -> Receipt:
 
 
 async def issue(bound: Bound, api: Writer) -> Receipt:
-    """Make a key with the same rights in the same team. The value is in this one answer only."""
+    """Make a key with the same rights in the same team, without the old one's rate limits. The value is in this one answer."""
+    acls = json.loads(bound.extra.get("acls") or "[]")
+    if not acls:
+        raise ActionFailed(
+            "The leaked key does not tell its rights, and a new one would have none or all.", safe="nothing was sent"
+        )
     path = f"/auth/teams/{safe_id(bound.account)}/api-keys"
-    acls = json.loads(bound.extra.get("acls") or "[]") or ["api-key:model:*", "api-key:endpoint:*"]
     body = {"name": api.mark, "acls": acls}
     reply = await api.send("POST", path, auth=as_authority(api, "management_key"), json=body, host=HOST)
 
