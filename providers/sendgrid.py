@@ -93,7 +93,6 @@ async def issue(bound: Bound, api: Writer) -> Receipt:
 
 async def siblings(bound: Bound, api: Reader) -> list[Sibling] | None:
     """The account's keys by id and name."""
-
     reply = await api.get(KEYS, auth=as_authority(api, "api_key"), host=home(api))
     found = reply.pick("result") if reply.status == 200 and reply.trouble is None else None
     if not isinstance(found, list):

@@ -11,17 +11,22 @@ from revoker.sdk import (
     Identity,
     Kind,
     Manual,
+    Proof,
     Propagation,
     Provider,
+    Reader,
     Receipt,
     Reply,
+    Unbound,
     Writer,
+    as_authority,
     at_its_host,
     bound_as_itself,
     dead,
     example_value,
     header,
     live,
+    no_authority,
     no_safe_check,
     receipt,
     seen_dead,
@@ -30,6 +35,10 @@ from revoker.sdk import (
 )
 
 DOCS = "https://shopify.dev/docs/api/admin-rest/latest/resources/accessscope"
+DELEGATE_DOCS = "https://shopify.dev/docs/api/admin-graphql/latest/mutations/delegateAccessTokenDestroy"
+GRAPHQL = "/admin/api/2026-07/graphql.json"
+DESTROY = "mutation($token: String!) { delegateAccessTokenDestroy(accessToken: $token) { status userErrors { message } } }"
+PARENT = "the access token of the app that made the delegate token, for the same shop"
 UNINSTALL_DOCS = "https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/uninstall-app-api-request"
 
 
@@ -67,10 +76,33 @@ async def uninstall(bound: Bound, api: Writer) -> Receipt:
     return receipt("uninstall_app", Effect.REVOKE, bound, reply, api.now, done=[200])
 
 
+async def bind_delegate(cred: Credential, api: Reader) -> Bound | Unbound:
+    """The request carries this very token; the parent token reaches its own delegates only."""
+    if api.authority("access_token") is None:
+        return no_authority("access_token")
+    return Bound(cred, cred.fingerprint, Proof.SECRET_IS_CREDENTIAL, "the request carries this very token, and destroys no other")
+
+
+def destroyed(reply: Reply) -> str:
+    """GraphQL answers 200 to a refusal too."""
+    status = reply.pick("data.delegateAccessTokenDestroy.status")
+    return "done" if status is True else "refused" if status is False or reply.pick("errors") else ""
+
+
+async def destroy(bound: Bound, api: Writer) -> Receipt:
+    """Destroy a delegate token, for good; the app stays in the shop. Any other token is refused."""
+    cred = bound.credential
+    auth = as_authority(api, "access_token", lambda secret: header("X-Shopify-Access-Token", secret))
+    body = {"query": DESTROY, "variables": {"token": cred.secret}}
+    reply = await api.send("POST", GRAPHQL, auth=auth, json=body, host=cred.parts.get("host"))
+    return receipt("destroy_delegate", Effect.REVOKE, bound, reply, api.now, done=[200], told=destroyed)
+
+
 PROVIDER = Provider(
     id="shopify",
     title="Shopify",
     hosts=(),
+    authority={"access_token": PARENT},
     docs="https://shopify.dev/docs/apps/build/authentication-authorization",
     kinds=(
         Kind(
@@ -93,6 +125,16 @@ PROVIDER = Provider(
             offline=(example_value,),
             irreversible_loss="the app leaves the shop, with its webhooks and script tags",
             actions=(
+                Action(
+                    "destroy_delegate",
+                    Effect.REVOKE,
+                    destroy,
+                    bind_delegate,
+                    PARENT,
+                    DELEGATE_DOCS,
+                    authority="access_token",
+                    observe=seen_dead(verify),
+                ),
                 Action(
                     "uninstall_app",
                     Effect.REVOKE,

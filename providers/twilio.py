@@ -47,7 +47,6 @@ IAM, ACCOUNTS, VERIFY = "iam.twilio.com", "accounts.twilio.com", "verify.twilio.
 KEY_DOCS = "https://www.twilio.com/docs/iam/api-keys"
 ROTATION_DOCS = "https://www.twilio.com/docs/iam/api/authtoken"
 MAIN = "the account's auth token, or a main API key"
-SECONDARY = "/v1/AuthTokens/Secondary"
 
 ANSWERS = (
     live(200, has=["meta"]),
@@ -131,26 +130,8 @@ async def bind_account(cred: Credential, api: Reader) -> Bound | Unbound:
     return Bound(cred, sid, Proof.SECRET_IS_CREDENTIAL, "the leaked pair makes the call, for its own account", sid)
 
 
-async def issue_secondary(bound: Bound, api: Writer) -> Receipt:
-    """Make the account's secondary auth token; both work until it is promoted."""
-    reply = await api.send("POST", SECONDARY, auth=as_itself(bound.credential), host=ACCOUNTS)
-
-    def told(answer: Reply) -> str:
-        return "done" if text_at(answer, "secondary_auth_token") else ""
-
-    done = receipt("issue", Effect.ISSUE, bound, reply, api.now, done=[201], told=told)
-    new = Issued(bound.target, Secret(str(reply.pick("secondary_auth_token"))), {"key_id": bound.target})
-    return replace(done, issued=new)
-
-
-async def drop_secondary(bound: Bound, api: Writer) -> Receipt:
-    """Delete the secondary auth token that we made."""
-    reply = await api.send("DELETE", SECONDARY, auth=as_itself(bound.credential), host=ACCOUNTS)
-    return receipt("drop_secondary", Effect.REVOKE, bound, reply, api.now, done=[204])
-
-
 async def promote(bound: Bound, api: Writer) -> Receipt:
-    """The secondary auth token becomes the primary one; the leaked primary one fails at once."""
+    """The secondary auth token becomes the primary one; the leaked primary one fails at once. Refused where there is none."""
     reply = await api.send("POST", "/v1/AuthTokens/Promote", auth=as_itself(bound.credential), host=ACCOUNTS)
     return receipt("promote", Effect.REVOKE, bound, reply, api.now, done=[200])
 
@@ -159,10 +140,8 @@ KEY_ACTIONS = (
     Action("revoke", Effect.REVOKE, revoke, bind, MAIN, KEY_DOCS, authority="auth_token", observe=seen_dead(verify)),
     Action("issue", Effect.ISSUE, issue, bind, MAIN, KEY_DOCS, authority="auth_token", undo="revoke", siblings=siblings),
 )
-HOLDER = "nothing beside the leaked token: whoever holds it may do the same, so be first"
+HOLDER = "a secondary token, made and handed out before; whoever holds the leaked one may promote too, so be first"
 TOKEN_ACTIONS = (
-    Action("issue", Effect.ISSUE, issue_secondary, bind_account, HOLDER, ROTATION_DOCS, by="self", undo="drop_secondary"),
-    Action("drop_secondary", Effect.REVOKE, drop_secondary, bind_account, HOLDER, ROTATION_DOCS, by="self"),
     # The specification does not say with which of the two tokens it is called. To confirm: promote in a test account.
     Action(
         "promote",
