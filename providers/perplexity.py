@@ -1,17 +1,21 @@
 """Perplexity: API keys. A key revokes itself, and can make others of its group."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from revoker.sdk import (
     Action,
     Bound,
     Effect,
+    Issued,
     Kind,
     Manual,
     Propagation,
     Provider,
     Receipt,
+    Reply,
     Residual,
+    Secret,
     Writer,
     bearer,
     bound_as_itself,
@@ -21,6 +25,7 @@ from revoker.sdk import (
     probe,
     receipt,
     seen_dead,
+    text_at,
 )
 
 DOCS = "https://docs.perplexity.ai/docs/admin/api-key-management"
@@ -34,6 +39,18 @@ async def revoke(bound: Bound, api: Writer) -> Receipt:
     secret = bound.credential.secret
     reply = await api.send("POST", "/revoke_auth_token", auth=bearer(secret), json={"auth_token": secret})
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[200])
+
+
+async def issue(bound: Bound, api: Writer) -> Receipt:
+    """Make a key of the same API group, with this one as the bearer. The value is in this one answer only."""
+    body = {"token_name": api.mark}
+    reply = await api.send("POST", "/generate_auth_token", auth=bearer(bound.credential.secret), json=body)
+
+    def told(answer: Reply) -> str:
+        return "done" if text_at(answer, "auth_token") else ""
+
+    made = receipt("issue", Effect.ISSUE, bound, reply, api.now, done=[200], told=told)
+    return replace(made, target=api.mark, issued=Issued(api.mark, Secret(str(reply.pick("auth_token")))))
 
 
 PROVIDER = Provider(
@@ -77,6 +94,16 @@ PROVIDER = Provider(
                     docs=DOCS,
                     by="self",
                     observe=seen_dead(verify),
+                ),
+                Action(
+                    id="issue",
+                    effect=Effect.ISSUE,
+                    run=issue,
+                    bind=bound_as_itself("the new key is of the API group of this very key, which makes it"),
+                    needs="nothing but the key itself",
+                    docs=DOCS,
+                    by="self",
+                    undo="revoke",
                 ),
             ),
         ),
