@@ -15,39 +15,48 @@ def ride(secret: Secret) -> Auth:
     return header("Authorization", secret, "FlyV1 {}") if value.startswith("fm") else bearer(secret)
 
 
+MACAROON = r"(?:FlyV1 )?fm[12][ar]?_[A-Za-z0-9+/=_-]{50,2000}(?:,fm[12][ar]?_[A-Za-z0-9+/=_-]{50,2000}){0,4}"
+
+
+def _kind(id: str, title: str, pattern: str, *, ambiguous: bool) -> Kind:
+    return Kind(
+        id=id,
+        title=title,
+        pattern=pattern,
+        verify=probe(
+            "/v1/apps",
+            [
+                live(400, has=["error"]),  # the empty organisation is refused only after the token was accepted
+                live(200, has=["apps"]),
+                dead(401, has=["error"]),
+            ],
+            auth=ride,
+            params={"org_slug": ""},
+        ),
+        docs=DOCS,
+        identity="none from the call: organisation and end stand as caveats inside a macaroon",
+        propagation=Propagation(timedelta(minutes=5)),
+        manual=Manual(
+            "https://fly.io/dashboard",
+            (
+                "Open the organisation or the app, Tokens; or run `fly tokens list`.",
+                "Make a new one with the same reach and hand it to its users.",
+                "Revoke the leaked one (`fly tokens revoke ID`): what was attenuated from it falls with it.",
+            ),
+            notify="the organisation's administrators",
+        ),
+        offline=(example_value,),
+        ambiguous=ambiguous,
+    )
+
+
 PROVIDER = Provider(
     id="fly",
     title="Fly.io",
     hosts=("api.machines.dev",),
     docs="https://fly.io/docs/machines/api/",
     kinds=(
-        Kind(
-            id="fly_token",
-            title="Fly.io token",
-            pattern=r"(?:FlyV1 )?fm[12][ar]?_[A-Za-z0-9+/=_-]{50,2000}(?:,fm[12][ar]?_[A-Za-z0-9+/=_-]{50,2000}){0,4}",
-            verify=probe(
-                "/v1/apps",
-                [
-                    live(400, has=["error"]),  # the empty organisation is refused only after the token was accepted
-                    live(200, has=["apps"]),
-                    dead(401, has=["error"]),
-                ],
-                auth=ride,
-                params={"org_slug": ""},
-            ),
-            docs=DOCS,
-            identity="none from the call: organisation and end stand as caveats inside the macaroon",
-            propagation=Propagation(timedelta(minutes=5)),
-            manual=Manual(
-                "https://fly.io/dashboard",
-                (
-                    "Open the organisation or the app, Tokens; or run `fly tokens list`.",
-                    "Make a new one with the same reach and hand it to its users.",
-                    "Revoke the leaked one (`fly tokens revoke ID`): what was attenuated from it falls with it.",
-                ),
-                notify="the organisation's administrators",
-            ),
-            offline=(example_value,),
-        ),
+        _kind("fly_token", "Fly.io token", MACAROON, ambiguous=False),
+        _kind("fly_legacy_token", "Fly.io token of the old form", r"[A-Za-z0-9_-]{43}", ambiguous=True),
     ),
 )

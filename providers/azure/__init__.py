@@ -6,7 +6,7 @@ Tokens of Azure DevOps are in azure_devops.py.
 from datetime import timedelta
 
 from revoker.providers.azure import entra, storage
-from revoker.sdk import Action, Effect, Kind, Manual, Propagation, Provider, Residual, example_value
+from revoker.sdk import Action, Effect, Kind, Manual, OfflineCheck, Propagation, Provider, Residual, checksum, example_value
 
 ENTRA_DOCS = "https://learn.microsoft.com/graph/api/application-removepassword"
 PRINCIPAL_DOCS = "https://learn.microsoft.com/graph/api/serviceprincipal-update"
@@ -73,7 +73,7 @@ STORAGE_ACTIONS = (
 )
 
 
-def _key(id: str, title: str, pattern: str, *, ambiguous: bool) -> Kind:
+def _key(id: str, title: str, pattern: str, *offline: OfflineCheck, ambiguous: bool = False) -> Kind:
     return Kind(
         id=id,
         title=title,
@@ -92,7 +92,7 @@ def _key(id: str, title: str, pattern: str, *, ambiguous: bool) -> Kind:
             notify="the subscription's owners",
         ),
         host_from="host",
-        offline=(example_value,),
+        offline=(example_value, *offline),
         actions=STORAGE_ACTIONS,
         irreversible_loss="every shared access signature that was made with the key",
         ambiguous=ambiguous,
@@ -147,7 +147,7 @@ PROVIDER = Provider(
             "azure_storage_account_key",
             "Azure storage account key",
             r"[A-Za-z0-9+/]{76}\+ASt[A-Za-z0-9+/]{5}[AQgw]==",
-            ambiguous=False,
+            checksum(storage.right_sum(b"Default0")),
         ),
         _key("azure_storage_legacy_key", "Azure storage account key of the old form", r"[A-Za-z0-9+/]{86}==", ambiguous=True),
         Kind(

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from revoker.providers.gcp import keys, oauth
+from revoker.providers.gcp import keys, oauth, storage_keys
 from revoker.sdk import (
     Action,
     Effect,
@@ -14,6 +14,7 @@ from revoker.sdk import (
     Provider,
     Residual,
     bound_as_itself,
+    bound_by_part,
     can_read,
     example_value,
     opposite,
@@ -82,6 +83,35 @@ KEY_ACTIONS = (
     _action("revoke", Effect.REVOKE, keys.revoke, "serviceAccountKeys.delete", keys.is_deleted),
     _action("issue", Effect.ISSUE, keys.issue, "serviceAccountKeys.create", None, "revoke"),
 )
+HMAC_DOCS = "https://cloud.google.com/storage/docs/authentication/managing-hmackeys"
+BY_ID = bound_by_part("key_id", "the key id is half of the leaked pair")
+
+
+def _hmac(id: str, effect: Effect, run: Mutation, right: str, seen: Observer, undo: str | None = None) -> Action:
+    return Action(
+        id, effect, run, BY_ID, f"storage.hmacKeys.{right}", HMAC_DOCS, authority="access_token", undo=undo, observe=seen
+    )
+
+
+HMAC_ACTIONS = (
+    _hmac(
+        "suspend",
+        SUSPEND,
+        storage_keys.switch("suspend", SUSPEND, "INACTIVE"),
+        "update",
+        storage_keys.has_state("INACTIVE", "DELETED"),
+        "restore",
+    ),
+    _hmac(
+        "restore",
+        RESTORE,
+        storage_keys.switch("restore", RESTORE, "ACTIVE"),
+        "update",
+        storage_keys.has_state("ACTIVE"),
+        "suspend",
+    ),
+    _hmac("revoke", Effect.REVOKE, storage_keys.revoke, "delete", storage_keys.has_state("DELETED")),
+)
 REVOKE_GRANT = bound_as_itself("the request carries this very token, and can revoke no other")
 
 
@@ -125,9 +155,12 @@ def _oauth(id: str, title: str, pattern: str, *, asked: bool = False) -> Kind:
 PROVIDER = Provider(
     id="gcp",
     title="Google Cloud",
-    hosts=("www.googleapis.com", keys.IAM, "oauth2.googleapis.com"),
+    hosts=("www.googleapis.com", keys.IAM, "oauth2.googleapis.com", storage_keys.HOST),
     docs="https://cloud.google.com/iam/docs/service-account-creds",
-    authority={"access_token": "OAuth access token of a principal with roles/iam.serviceAccountKeyAdmin"},
+    authority={
+        "access_token": "OAuth access token with roles/iam.serviceAccountKeyAdmin (keys) and roles/storage.hmacKeyAdmin (HMAC keys)",
+        "project": "the project whose HMAC keys are managed",
+    },
     check_authority=can_read("access_token", {"a working token": "/v1/roles"}, host=keys.IAM),
     kinds=(
         Kind(
@@ -157,6 +190,30 @@ PROVIDER = Provider(
         _oauth("gcp_oauth_access_token", "Google OAuth access token", r"ya29\.[A-Za-z0-9_-]{20,2000}", asked=True),
         _oauth("gcp_oauth_refresh_token", "Google OAuth refresh token", r"1//[A-Za-z0-9_-]{40,500}"),
         _oauth("gcp_application_default_credentials", "Google application default credentials of a user", USER_FILE),
+        Kind(
+            id="gcp_hmac_key",
+            title="Google Cloud Storage HMAC key",
+            pattern=r"[A-Za-z0-9+/]{40}",
+            verify=storage_keys.verify,
+            docs=HMAC_DOCS,
+            identity="the key id, which is the finding's own; its state needs the operator's authority",
+            propagation=Propagation(timedelta(minutes=10)),
+            manual=Manual(
+                "https://console.cloud.google.com/storage/settings",
+                (
+                    "Choose the project, open Interoperability, and find the key by its access id.",
+                    "Make a new key for the same account and hand it to its users.",
+                    "Deactivate the leaked one; when nothing breaks, delete it.",
+                ),
+                notify="the project's owners",
+            ),
+            needs=("key_id",),
+            offline=(example_value,),
+            actions=HMAC_ACTIONS,
+            effects_of_check="none on the credential: its state is read by the operator's own authority",
+            irreversible_loss="a deleted key cannot be brought back",
+            ambiguous=True,
+        ),
         Kind(
             id="google_oauth_client",
             title="Google OAuth client secret",
