@@ -74,6 +74,13 @@ def _argocd(value: str) -> str:
     return f"eyJhbGciOiJIUzI1NiJ9.{base64.urlsafe_b64encode(claims.encode()).decode().rstrip('=')}.{value.rsplit('.', 1)[1]}"
 
 
+def _azure(value: str) -> str:
+    """A storage key ends in the Marvin32 of all that stands before."""
+    marvin = importlib.import_module("revoker.providers.azure.storage").marvin
+    raw = base64.b64decode(value)[:-4]
+    return base64.b64encode(raw + marvin(raw, int.from_bytes(b"Default0", "big")).to_bytes(4, "little")).decode()
+
+
 def _der(tag: int, body: bytes) -> bytes:
     size = len(body)
     return bytes([tag]) + (bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")) + body
@@ -128,6 +135,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
 }
 VERCEL = ("token", "integration_token", "app_token", "app_refresh_token", "ai_gateway_key")
 MAKERS |= {f"vercel_{name}": _crc for name in VERCEL}
+MAKERS |= {"azure_storage_account_key": _azure}
 MAKERS |= {"gcp_service_account_key": _key_file, "gcp_application_default_credentials": _user_file}
 MAKERS |= {"bitbucket_access_token": _crc_hex, "bitbucket_app_password": _crc_hex, "argocd_token": _argocd}
 MAKERS |= {"sentry_org_token": _sentry, "grafana_service_account": _grafana}

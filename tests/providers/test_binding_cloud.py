@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from revoker.model import Bound, Credential, Proof, Secret, Unbound, Validity
-from revoker.sdk import Reply
+from revoker.sdk import Reply, example_value
 from tests.providers.catalogue import OWNERS
 from tests.providers.fake_api import FakeReader, always, in_turn, reply_of, run
-from tests.providers.samples import credential_of
+from tests.providers.samples import NOW, credential_of
 from tests.providers.test_binding import answers, bind, secret
 
 GCP_LIST = "/robot/v1/metadata/x509/ci@acme-prod.iam.gserviceaccount.com"
@@ -102,6 +102,18 @@ def test_a_storage_key_signs_its_request_and_stays_at_home() -> None:
     mac = hmac.new(base64.b64decode(cred.secret.reveal()), text.encode(), hashlib.sha256).digest()
     assert sent.bearer() == f"db:{base64.b64encode(mac).decode()}"
     assert sent.headers["x-ms-date"] == "Tue, 24 Nov 2026 12:00:00 GMT"
+
+
+def test_the_checksum_of_a_storage_key_agrees_with_one_that_others_accept() -> None:
+    made = bytes.fromhex(
+        "9e55a2f01762e72fb21e582ca8a333a3b1ccd79b4c29c2d5ee10a6252591"
+        "5595eeed437626b34d8c122bdd5e720e20928b48228a7dc3586346f804ad"
+        "e4a6611c"
+    )
+    fits = next(check for check in OWNERS["azure_storage_account_key"][1].offline if check is not example_value)
+    for raw, good in ((made, True), (b"x" + made[1:], False)):
+        cred = Credential("azure_storage_account_key", "fp_test", Secret(base64.b64encode(raw).decode()), {})
+        assert (fits(cred, NOW) is None) is good
 
 
 def test_three_characters_of_an_entra_secret_bind_nothing() -> None:
