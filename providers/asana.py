@@ -53,6 +53,7 @@ PROVIDER = Provider(
             pattern=r"[0-9a-f]{32}",
             ambiguous=True,
             verify=no_safe_check,
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs="https://developers.asana.com/docs/oauth",
             identity="none: every call that takes it makes or ends a token",
             propagation=Propagation(timedelta(minutes=5)),

@@ -121,6 +121,7 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9]{32}",
             ambiguous=True,
             verify=no_safe_check,
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs="https://developer.box.com/guides/authentication/oauth2/oauth2-setup/",
             identity="none: every call that takes it makes or ends a token",
             propagation=Propagation(timedelta(minutes=5)),

@@ -65,6 +65,7 @@ PROVIDER = Provider(
             title="Brevo SMTP key",
             pattern=r"xsmtpsib-[0-9a-f]{64}-[A-Za-z0-9]{16}",
             verify=no_safe_check,
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs=DOCS,
             identity="none: only a login at the mail server takes it",
             propagation=Propagation(timedelta(minutes=5)),

@@ -133,6 +133,7 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9_-]{32}",
             ambiguous=True,
             verify=no_safe_check,
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs="https://discord.com/developers/docs/topics/oauth2",
             identity="none: every call that takes it makes a token",
             propagation=Propagation(timedelta(minutes=5)),

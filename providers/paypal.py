@@ -18,6 +18,7 @@ PROVIDER = Provider(
             pattern=r"E[A-Za-z0-9_-]{79}",
             ambiguous=True,
             verify=no_safe_check,
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs=DOCS,
             identity="none: the only call that takes it makes an access token",
             propagation=Propagation(timedelta(minutes=15)),

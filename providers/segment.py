@@ -45,6 +45,7 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9]{32}",
             ambiguous=True,
             verify=no_safe_check,
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs="https://www.twilio.com/docs/segment/connections/find-writekey",
             identity="none: every call that takes it sends an event",
             propagation=Propagation(timedelta(minutes=30)),

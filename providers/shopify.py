@@ -152,6 +152,7 @@ PROVIDER = Provider(
             title="Shopify app secret",
             pattern=r"shpss_[0-9a-fA-F]{32}",
             verify=no_safe_check,
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs="https://shopify.dev/docs/apps/build/authentication-authorization/client-secrets",
             identity="none: the call that takes it makes an access token",
             propagation=Propagation(timedelta(minutes=5)),

@@ -128,6 +128,7 @@ PROVIDER = Provider(
             title="Square application secret",
             pattern=r"(?:sandbox-)?sq0cs[pb]-[A-Za-z0-9_-]{43}",
             verify=no_safe_check,
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs=REVOKE_DOCS,
             identity="none: the only calls that take it change something",
             propagation=Propagation(timedelta(minutes=10)),
