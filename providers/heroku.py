@@ -1,5 +1,6 @@
 """Heroku: API keys and OAuth authorisations. The list of authorisations shows whole tokens, so that one can be compared."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from revoker.sdk import (
@@ -8,6 +9,7 @@ from revoker.sdk import (
     Budget,
     Credential,
     Effect,
+    Issued,
     Kind,
     Manual,
     Proof,
@@ -73,6 +75,15 @@ async def revoke(bound: Bound, api: Writer) -> Receipt:
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[200], already=[404])
 
 
+async def rotate(bound: Bound, api: Writer) -> Receipt:
+    """Give the authorisation new tokens. The old ones die with the same call."""
+    path = f"{LIST}/{safe_id(bound.target)}/actions/regenerate-tokens"
+    reply = await api.send("POST", path, auth=bearer(bound.credential.secret), headers=V3)
+    new = text_at(reply, "access_token.token") or ""
+    told = receipt("rotate", Effect.ISSUE, bound, reply, api.now, done=[200, 201], told=lambda _: "done" if new else "")
+    return replace(told, issued=Issued(bound.target, Secret(new)))
+
+
 def _kind(id: str, title: str, pattern: str, *, ambiguous: bool) -> Kind:
     return Kind(
         id=id,
@@ -103,6 +114,16 @@ def _kind(id: str, title: str, pattern: str, *, ambiguous: bool) -> Kind:
                 AUTH_DOCS,
                 by="self",
                 observe=seen_dead(verify),
+            ),
+            Action(
+                "rotate",
+                Effect.ISSUE,
+                rotate,
+                bind,
+                "scope global on the leaked token itself",
+                AUTH_DOCS,
+                by="self",
+                replaces=True,
             ),
         ),
         irreversible_loss="the authorisation; a deleted one cannot be brought back",
