@@ -9,7 +9,7 @@ drill: .venv/lab.done  ## the main job end to end, against real servers and fake
 	$(BIN)/revoker drill --out drill-out
 
 test: .venv/dev.done  ## all tests, slow ones too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-fast: .venv/dev.done  ## the tests that start no server
 	$(BIN)/python -m pytest -m "not slow"
