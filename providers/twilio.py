@@ -85,7 +85,16 @@ async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
     if reply.trouble is not None or reply.status != 200 or reply.pick("sid") != sid:
         return Unbound("no_match", f"the account does not show this key ({reply.status or reply.trouble})")
     how = "the key's SID is the user name of the leaked pair, and the account holds that key"
-    return Bound(cred, sid, Proof.EMBEDDED, how, api.setting("account_sid"))
+    extra = {"policy": "restricted"} if reply.pick("policy") else {}
+    return Bound(cred, sid, Proof.EMBEDDED, how, api.setting("account_sid"), extra)
+
+
+async def bind_standard(cred: Credential, api: Reader) -> Bound | Unbound:
+    """A restricted key is replaced by hand: a standard one in its place would have more rights."""
+    found = await bind(cred, api)
+    if isinstance(found, Bound) and "policy" in found.extra:
+        return Unbound("refused", "the leaked key is restricted, and a new standard key would have more rights")
+    return found
 
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:
@@ -138,7 +147,7 @@ async def promote(bound: Bound, api: Writer) -> Receipt:
 
 KEY_ACTIONS = (
     Action("revoke", Effect.REVOKE, revoke, bind, MAIN, KEY_DOCS, authority="auth_token", observe=seen_dead(verify)),
-    Action("issue", Effect.ISSUE, issue, bind, MAIN, KEY_DOCS, authority="auth_token", undo="revoke", siblings=siblings),
+    Action("issue", Effect.ISSUE, issue, bind_standard, MAIN, KEY_DOCS, authority="auth_token", undo="revoke", siblings=siblings),
 )
 HOLDER = "a secondary token, made and handed out before; whoever holds the leaked one may promote too, so be first"
 TOKEN_ACTIONS = (

@@ -81,6 +81,14 @@ def test_an_id_in_the_key_must_be_in_the_account_too(kind: str) -> None:
         assert isinstance(bind(kind, "revoke", foreign, cred, account_sid="acme"), Unbound)
 
 
+def test_a_restricted_twilio_key_is_not_replaced_by_one_with_more_rights() -> None:
+    cred = credential_of(OWNERS["twilio_api_key"][1])
+    id = cred.parts["key_id"]
+    table = {f"/v1/Keys/{id}": {"sid": id, "policy": {"allow": ["/twilio/messaging/messages/read"]}}}
+    assert isinstance(bind("twilio_api_key", "revoke", table, cred, account_sid="acme"), Bound)
+    assert isinstance(bind("twilio_api_key", "issue", table, cred, account_sid="acme"), Unbound)
+
+
 def test_an_adyen_key_names_its_credential_itself() -> None:
     found = bind("adyen_api_key", "suspend", {"/v3/me": {"id": "S2-1", "username": "ws@Company.Acme"}}, company="Acme")
     assert isinstance(found, Bound)
