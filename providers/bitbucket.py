@@ -13,7 +13,6 @@ from revoker.sdk import (
     Propagation,
     Provider,
     Reader,
-    Validity,
     Verdict,
     basic,
     checksum,
@@ -22,6 +21,7 @@ from revoker.sdk import (
     identity_from,
     judge,
     live,
+    no_safe_check,
 )
 
 DOCS = "https://support.atlassian.com/bitbucket-cloud/docs/access-tokens/"
@@ -40,11 +40,6 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
     return judge(reply, answers, api.now, identity_from(account="username", principal="uuid"))
 
 
-async def unasked(cred: Credential, api: Reader) -> Verdict:
-    """No call is open to every access token: each opens its own repository, project or workspace only."""
-    return Verdict(Validity.UNKNOWN, "no_safe_check")
-
-
 PROVIDER = Provider(
     id="bitbucket",
     title="Bitbucket Cloud",
@@ -55,7 +50,7 @@ PROVIDER = Provider(
             id="bitbucket_access_token",
             title="Bitbucket access token",
             pattern=r"ATCTT3xFfGN0[A-Za-z0-9_-]{100,400}=[0-9A-Fa-f]{8}",
-            verify=unasked,
+            verify=no_safe_check,
             docs=DOCS,
             identity="none: the value does not say which repository, project or workspace it opens",
             propagation=Propagation(timedelta(minutes=10)),

@@ -6,17 +6,13 @@ from revoker.sdk import (
     Action,
     Bound,
     Budget,
-    Credential,
     Effect,
     Kind,
     Manual,
     Propagation,
     Provider,
-    Reader,
     Receipt,
     Residual,
-    Validity,
-    Verdict,
     Writer,
     bearer,
     bound_as_itself,
@@ -24,6 +20,7 @@ from revoker.sdk import (
     example_value,
     identity_from,
     live,
+    no_safe_check,
     probe,
     receipt,
     seen_dead,
@@ -41,11 +38,6 @@ verify = probe(
 )
 
 
-async def unasked(cred: Credential, api: Reader) -> Verdict:
-    """An agent's token answers by registering an agent, which is a change."""
-    return Verdict(Validity.UNKNOWN, "no_safe_check")
-
-
 async def revoke(bound: Bound, api: Writer) -> Receipt:
     """The token deletes itself, for good."""
     reply = await api.send("DELETE", PATH, auth=bearer(bound.credential.secret))
@@ -57,7 +49,7 @@ def _other(id: str, title: str, pattern: str, *steps: str, residual: tuple[Resid
         id=id,
         title=title,
         pattern=pattern,
-        verify=unasked,
+        verify=no_safe_check,
         docs=AGENT_DOCS,
         identity="none: no call reads with it",
         propagation=Propagation(timedelta(minutes=5)),

@@ -4,21 +4,18 @@ from datetime import timedelta
 
 from revoker.sdk import (
     Auth,
-    Credential,
     Kind,
     Manual,
     Propagation,
     Provider,
-    Reader,
     Secret,
-    Validity,
-    Verdict,
     Verifier,
     dead,
     example_value,
     header,
     identity_from,
     live,
+    no_safe_check,
     probe,
 )
 
@@ -36,11 +33,6 @@ verify = probe(
     auth=by_token,
     identity=identity_from(account="login", principal="id"),
 )
-
-
-async def unasked(cred: Credential, api: Reader) -> Verdict:
-    """A project's token opens its own project only, and is refused everywhere else like a dead one."""
-    return Verdict(Validity.UNKNOWN, "no_safe_check")
 
 
 def _kind(id: str, title: str, pattern: str, check: Verifier, *, project: bool, ambiguous: bool = False) -> Kind:
@@ -74,7 +66,20 @@ PROVIDER = Provider(
     docs="https://circleci.com/docs/api/v2/",
     kinds=(
         _kind("circleci_token", "CircleCI personal token", r"CCIPAT_[A-Za-z0-9]{22}_[0-9a-f]{40}", verify, project=False),
-        _kind("circleci_project_token", "CircleCI project token", r"CCIPRJ_[A-Za-z0-9]{22}_[0-9a-f]{40}", unasked, project=True),
-        _kind("circleci_legacy_token", "CircleCI token of the old form", r"[0-9a-f]{40}", unasked, project=True, ambiguous=True),
+        _kind(
+            "circleci_project_token",
+            "CircleCI project token",
+            r"CCIPRJ_[A-Za-z0-9]{22}_[0-9a-f]{40}",
+            no_safe_check,
+            project=True,
+        ),
+        _kind(
+            "circleci_legacy_token",
+            "CircleCI token of the old form",
+            r"[0-9a-f]{40}",
+            no_safe_check,
+            project=True,
+            ambiguous=True,
+        ),
     ),
 )

@@ -9,7 +9,6 @@ from revoker.sdk import (
     Action,
     Bound,
     Budget,
-    Credential,
     Effect,
     Kind,
     Manual,
@@ -17,8 +16,6 @@ from revoker.sdk import (
     Provider,
     Reader,
     Receipt,
-    Validity,
-    Verdict,
     Verifier,
     Writer,
     absent,
@@ -31,6 +28,7 @@ from revoker.sdk import (
     example_value,
     identity_from,
     live,
+    no_safe_check,
     probe,
     receipt,
     safe_id,
@@ -48,11 +46,6 @@ verify = probe(
     [live(200, has=["account.uuid"]), dead(401, has=["id"]), live(403, "restricted", has=["id"])],
     identity=identity_from(account="account.team.uuid", principal="account.uuid"),
 )
-
-
-async def unasked(cred: Credential, api: Reader) -> Verdict:
-    """There is no call that only reads: an exchange would consume the token, and Spaces wants a signed request to a region."""
-    return Verdict(Validity.UNKNOWN, "no_safe_check")
 
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:
@@ -123,12 +116,12 @@ PROVIDER = Provider(
     kinds=(
         _token("digitalocean_pat", "DigitalOcean personal access token", "dop", verify, experimental=True, docs=DOCS),
         _token("digitalocean_oauth", "DigitalOcean OAuth access token", "doo", verify, experimental=False),
-        _token("digitalocean_refresh_token", "DigitalOcean OAuth refresh token", "dor", unasked, experimental=True),
+        _token("digitalocean_refresh_token", "DigitalOcean OAuth refresh token", "dor", no_safe_check, experimental=True),
         Kind(
             id="digitalocean_spaces_key",
             title="DigitalOcean Spaces key",
             pattern=r"[A-Za-z0-9/+]{43}",
-            verify=unasked,
+            verify=no_safe_check,
             docs=SPACES_DOCS,
             identity="the key id, which is the finding's own",
             propagation=Propagation(timedelta(minutes=5)),

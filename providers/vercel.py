@@ -5,7 +5,6 @@ from datetime import timedelta
 from revoker.sdk import (
     Action,
     Bound,
-    Credential,
     Effect,
     Identity,
     Kind,
@@ -13,11 +12,8 @@ from revoker.sdk import (
     OfflineCheck,
     Propagation,
     Provider,
-    Reader,
     Receipt,
     Reply,
-    Validity,
-    Verdict,
     Verifier,
     Writer,
     bearer,
@@ -27,6 +23,7 @@ from revoker.sdk import (
     dead,
     example_value,
     live,
+    no_safe_check,
     probe,
     receipt,
     seen_dead,
@@ -60,11 +57,6 @@ verify = probe(
     ],
     identity=whoami,
 )
-
-
-async def unasked(cred: Credential, api: Reader) -> Verdict:
-    """A refresh token answers by an exchange, a gateway key by a completion that costs money."""
-    return Verdict(Validity.UNKNOWN, "no_safe_check")
 
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:
@@ -160,7 +152,7 @@ PROVIDER = Provider(
             f"vcr{FORM}",
             "https://vercel.com/account/settings",
             "Settings, Apps: revoke the app's access",
-            unasked,
+            no_safe_check,
         ),
         _kind(
             "vercel_ai_gateway_key",
@@ -168,7 +160,7 @@ PROVIDER = Provider(
             f"vck{FORM}",
             "https://vercel.com/dashboard/ai-gateway/api-keys",
             "AI Gateway, API Keys",
-            unasked,
+            no_safe_check,
         ),
     ),
 )

@@ -6,7 +6,19 @@ Tokens of Azure DevOps are in azure_devops.py.
 from datetime import timedelta
 
 from revoker.providers.azure import entra, storage
-from revoker.sdk import Action, Effect, Kind, Manual, OfflineCheck, Propagation, Provider, Residual, checksum, example_value
+from revoker.sdk import (
+    Action,
+    Effect,
+    Kind,
+    Manual,
+    OfflineCheck,
+    Propagation,
+    Provider,
+    Residual,
+    checksum,
+    example_value,
+    no_safe_check,
+)
 
 ENTRA_DOCS = "https://learn.microsoft.com/graph/api/application-removepassword"
 PRINCIPAL_DOCS = "https://learn.microsoft.com/graph/api/serviceprincipal-update"
@@ -155,7 +167,7 @@ PROVIDER = Provider(
             title="Azure shared access signature",
             pattern=r"(?:https://[\w.-]{1,100}/[\w./%~-]{0,500})?\??(?:[a-z]{2,6}=[^&=\s]{1,200}&){2,20}"
             r"sig=[A-Za-z0-9%+/]{30,100}(?:=|%3[Dd])?(?:&[a-z]{2,6}=[^&=\s]{1,200}){0,20}",
-            verify=storage.unasked,
+            verify=no_safe_check,
             docs=SAS_DOCS,
             identity="what it opens stands in it: rights (sp), resource (sr, ss, srt), end (se), stored policy (si)",
             propagation=Propagation(timedelta(minutes=10)),

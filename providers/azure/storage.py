@@ -25,7 +25,6 @@ from revoker.sdk import (
     Reply,
     Secret,
     Unbound,
-    Validity,
     Verdict,
     Writer,
     as_authority,
@@ -131,11 +130,6 @@ async def verify_registry(cred: Credential, api: Reader) -> Verdict:
     auth = basic(cred.parts.get("username", ""), cred.secret)
     reply = await api.get("/v2/", auth=auth, host=cred.parts.get("host"))
     return judge(reply, REGISTRY_ANSWERS, api.now, lambda _: Identity(account(cred), cred.parts.get("username")))
-
-
-async def unasked(cred: Credential, api: Reader) -> Verdict:
-    """A signature is used by reading the data that it opens."""
-    return Verdict(Validity.UNKNOWN, "no_safe_check")
 
 
 def over(cred: Credential, now: datetime) -> Verdict | None:

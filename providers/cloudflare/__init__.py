@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from revoker.providers.cloudflare import tokens
 from revoker.providers.cloudflare.tokens import ACCOUNT_KIND
-from revoker.sdk import Action, Budget, Effect, Kind, Manual, Propagation, Provider, Verifier, example_value
+from revoker.sdk import Action, Budget, Effect, Kind, Manual, Propagation, Provider, Verifier, example_value, no_safe_check
 
 DOCS = "https://developers.cloudflare.com/fundamentals/api/get-started/create-token/"
 API_DOCS = "https://developers.cloudflare.com/api/resources/user/subresources/tokens/"
@@ -175,7 +175,7 @@ PROVIDER = Provider(
             "cloudflare_origin_ca_key",
             "Cloudflare Origin CA key",
             r"v1\.0-[0-9a-f]{24}-[0-9a-f]{146}",
-            tokens.verify_nothing,
+            no_safe_check,
             url=PAGE,
             steps=KEY_STEPS,
             identity="none: no call tells whose the key is",

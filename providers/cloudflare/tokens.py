@@ -94,11 +94,6 @@ async def verify_global(cred: Credential, api: Reader) -> Verdict:
     return judge(reply, answers, api.now, whoami)
 
 
-async def verify_nothing(cred: Credential, api: Reader) -> Verdict:
-    """No call reads with an Origin CA key without listing certificates of a zone that we do not know."""
-    return Verdict(Validity.UNKNOWN, "no_safe_check")
-
-
 def binds(*, account: bool, own: bool = False) -> Binder:
     """The token's own look at itself answers with its id."""
     name = "account_token" if account else "user_token"

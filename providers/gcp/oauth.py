@@ -12,7 +12,6 @@ from revoker.sdk import (
     Receipt,
     Reply,
     Secret,
-    Validity,
     Verdict,
     Writer,
     dead,
@@ -39,11 +38,6 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
     params = cast("dict[str, str]", {"access_token": cred.secret})
     reply = await api.get("/oauth2/v3/tokeninfo", params=params, host="www.googleapis.com")
     return judge(reply, ANSWERS, api.now, whoami)
-
-
-async def unasked(cred: Credential, api: Reader) -> Verdict:
-    """A refresh token or a client secret answers only by minting a token."""
-    return Verdict(Validity.UNKNOWN, "no_safe_check")
 
 
 def token(cred: Credential) -> Secret:

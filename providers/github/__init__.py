@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from revoker.providers.github.changes import AUTHORITY, bind_app, revoke, revoke_as_app, revoke_grant, revoke_installation
-from revoker.providers.github.checks import as_installation, as_user, expired_token, no_check
+from revoker.providers.github.checks import as_installation, as_user, expired_token
 from revoker.sdk import (
     Action,
     Budget,
@@ -23,6 +23,7 @@ from revoker.sdk import (
     checksum,
     crc32_suffix,
     example_value,
+    no_safe_check,
     seen_dead,
 )
 
@@ -83,7 +84,7 @@ def _kind(id: str, title: str, pattern: str, actions: tuple[Action, ...], *steps
         id=id,
         title=title,
         pattern=pattern,
-        verify=no_check if id == "github_refresh_token" else as_user,
+        verify=no_safe_check if id == "github_refresh_token" else as_user,
         docs=DOCS,
         identity="the user; scopes of classic and OAuth tokens, and the end, where the answer's headers name them",
         propagation=LATER,

@@ -8,7 +8,6 @@ from revoker.sdk import (
     Identity,
     Reader,
     Reply,
-    Validity,
     Verdict,
     Verifier,
     bearer,
@@ -77,11 +76,6 @@ def check(path: str, has: str, identity: Callable[[Reply], Identity]) -> Verifie
 
 as_user = check("/user", "login", whoami)
 as_installation = check("/installation/repositories", "total_count", installation)
-
-
-async def no_check(cred: Credential, api: Reader) -> Verdict:
-    """A refresh token can only be tried by using it up."""
-    return Verdict(Validity.UNKNOWN, "no_safe_check")
 
 
 def expired_token(cred: Credential, now: datetime) -> Verdict | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from revoker import catalog
 from revoker.report.text import span
-from revoker.sdk import Action, Kind, Provider
+from revoker.sdk import Action, Kind, Provider, no_safe_check
 
 
 def document() -> dict[str, Any]:
@@ -53,7 +53,7 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
         ("kind", doc["id"]),
         ("provider", doc["provider"]),
         ("hosts", ", ".join(doc["hosts"])),
-        ("check", f"{doc['verify']}, {doc['requests']} request(s), {doc['effects_of_check']}"),
+        ("check", f"{doc['verify']}, at the most {doc['requests']} requests, {doc['effects_of_check']}"),
         ("identity", doc["identity"]),
         ("proof of death", f"{doc['refusals']} refusals over {span(doc['propagation_s'])} ({doc['propagation_source']})"),
         ("documentation", doc["docs"]),
@@ -86,7 +86,7 @@ def _kind(kind: Kind) -> dict[str, Any]:
     return {
         "id": kind.id,
         "title": kind.title,
-        "verify": "safe",
+        "verify": "none" if kind.verify is no_safe_check else "safe",
         "actions": [_action(action) for action in kind.actions],
         "manual": bool(kind.manual.steps),
     }
