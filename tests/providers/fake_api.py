@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from revoker.egress import replies
 from revoker.model import Credential, Issued, Secret
 from revoker.sdk import Auth, Provider, Reply, may_query
-from tests.providers.samples import NOW, PARTS, PARTS
+from tests.providers.samples import NOW, PARTS
 
 T = TypeVar("T")
 ENDPOINT = "https://operator.example"  # stands for what [endpoints] names, for providers without a host of their own
