@@ -232,7 +232,9 @@ class Vault:
 def _error(answer: Answer, what: str, *, changes: bool) -> RevokerError:
     if answer.status == 403:
         return AuthorityError(
-            f"Vault forbids us to {what}.", safe=NOTHING_CHANGED, next="revoker doctor shows the missing rights, docs/vault.md the policy"
+            f"Vault forbids us to {what}.",
+            safe=NOTHING_CHANGED,
+            next="revoker doctor shows the missing rights, docs/vault.md the policy",
         )
     if answer.status == 503 or (answer.status in (429, 472, 473)):
         why = "is sealed or in maintenance" if answer.status == 503 else f"cannot answer now ({answer.status})"
