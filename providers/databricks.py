@@ -68,6 +68,7 @@ PROVIDER = Provider(
             title="Databricks OAuth secret of a service principal",
             pattern=r"dose[0-9a-f]{32}",
             verify=no_safe_check,  # a grant would mint an access token
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs="https://docs.databricks.com/dev-tools/auth/oauth-m2m",
             identity="none: nothing is asked",
             propagation=Propagation(timedelta(hours=1), source="tokens that it made last an hour; our margin"),

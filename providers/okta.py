@@ -109,6 +109,7 @@ PROVIDER = Provider(
             ambiguous=True,
             host_from="host",
             verify=no_safe_check,  # a grant would mint an access token
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs=SECRETS,
             identity="none: nothing is asked",
             propagation=Propagation(timedelta(minutes=5)),

@@ -62,16 +62,23 @@ def organisation(cred: Credential) -> str | None:
 
 
 def readable(cred: Credential, now: object) -> Verdict | None:
-    """Skip a token that does not say what every one of its kind says."""
-    return None if SLUG.fullmatch(organisation(cred) or "") else skip("malformed")
+    """Skip a token that does not say what every one of its kind says, and one of a server that is not Sentry's own."""
+    if not SLUG.fullmatch(organisation(cred) or ""):
+        return skip("malformed")
+    return None if host_of(embedded(cred)) in HOSTS else skip("self_hosted")
+
+
+def host_of(said: dict[str, str]) -> str | None:
+    """The host that a token names as its own: its region's, else its server's."""
+    try:
+        return urlsplit(said.get("region_url") or said.get("url", "")).hostname
+    except ValueError:
+        return None
 
 
 def region(said: dict[str, str]) -> str:
-    """The host of the token's region; the main one for a server of one's own, which [endpoints] must name."""
-    try:
-        host = urlsplit(said.get("region_url", "")).hostname
-    except ValueError:
-        host = None
+    """The host of the token's region. A token of another server never comes here: it is skipped before."""
+    host = host_of(said)
     return host if host in HOSTS else HOSTS[0]
 
 

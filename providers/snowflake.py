@@ -15,12 +15,12 @@ from revoker.sdk import (
     Residual,
     Verdict,
     bearer,
-    dead,
     example_value,
     identity_from,
     judge,
     live,
     no_safe_check,
+    unsure,
 )
 
 DOCS = "https://docs.snowflake.com/en/user-guide/programmatic-access-tokens"
@@ -32,7 +32,7 @@ ANSWERS = (
     live(403, "network_policy", says="network policy"),
     live(401, "network_policy", says="not allowed to access Snowflake"),
     live(403, "network_policy", says="not allowed to access Snowflake"),
-    dead(401, has=["code", "message"]),
+    unsure(401, "refused_without_a_documented_code", json=False),
 )
 
 
@@ -88,6 +88,7 @@ PROVIDER = Provider(
             needs=("username",),
             host_from="host",
             verify=no_safe_check,  # a login makes a session, counts toward the lock-out, and fails under MFA
+            effects_of_check="none: nothing is sent, for no call that takes it is harmless",
             docs="https://docs.snowflake.com/en/user-guide/admin-user-management",
             identity="none: nothing is asked; the user name came with the finding",
             propagation=Propagation(timedelta(minutes=5)),

@@ -67,7 +67,9 @@ def _not_owned(provider: Provider, kind: Kind, cred: Credential, settings: Setti
     owned = owned_accounts(provider.id, settings)
     if account is not None and owned:
         return None if account in owned else skip("not_owned")
-    if claim.attested or kind.host_from is not None or _source_owned(claim.locations, ownership.sources):
+    # A host that came with the finding was compared above; without one, the operator's instance proves nothing about whose it is.
+    came_with_host = kind.host_from is not None and bool(cred.parts.get(kind.host_from))
+    if claim.attested or came_with_host or _source_owned(claim.locations, ownership.sources):
         return None
     return skip("not_owned")
 

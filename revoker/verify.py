@@ -114,6 +114,16 @@ async def check(pool: Pool, kind: Kind, cred: Credential) -> Verdict:
         return Verdict(Validity.UNKNOWN, "check_crashed")
 
 
+def doubted(row: CredentialRow, kind: Kind, cred: Credential, verdict: Verdict) -> Verdict:
+    """A refusal by the operator's instance kills nothing that may belong to another one: no host came with the finding,
+    and this instance never accepted it.
+    """
+    elsewhere = kind.host_from is not None and not cred.parts.get(kind.host_from) and row.live_at is None
+    if elsewhere and verdict.validity is Validity.DEAD and verdict.evidence is not None:
+        return replace(verdict, validity=Validity.UNKNOWN, reason="perhaps_another_host")
+    return verdict
+
+
 def is_wave(items: Iterable[tuple[CredentialRow, Verdict]]) -> bool:
     """True when most of the credentials that were live, and that nobody here changed, are refused at once."""
     known = [verdict for row, verdict in items if row.status is Status.LIVE]
@@ -148,7 +158,7 @@ class _Sweep:
 
         async def work() -> None:
             for job in jobs:
-                verdict = await check(pool, job.kind, job.cred)
+                verdict = doubted(job.row, job.kind, job.cred, await check(pool, job.kind, job.cred))
                 self.asked += 1
                 if job.row.status is Status.LIVE:
                     known_live.append((job.row, verdict))

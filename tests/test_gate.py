@@ -75,7 +75,10 @@ def test_without_a_host_in_the_finding_the_operator_s_own_endpoint_is_asked() ->
     none = credential(host="", port="")
     at_home: dict[str, object] = {"endpoints": {"thing": "https://thing.acme.test"}}
     elsewhere: dict[str, object] = {"endpoints": {"other": "https://other.acme.test"}}
-    assert reason(WITH_HOST, none, OwnershipSettings(), Claim(), **at_home) is None
+    assert (
+        reason(WITH_HOST, none, OwnershipSettings(), Claim(), **at_home) == "not_owned"
+    )  # an address says nothing about whose it is
+    assert reason(WITH_HOST, none, OwnershipSettings(), Claim(attested=True), **at_home) is None
     assert reason(WITH_HOST, none, OwnershipSettings(assume=True), Claim(attested=True), **elsewhere) == "host_not_owned"
 
 

@@ -140,6 +140,22 @@ def test_a_revoked_key_is_proven_dead_and_its_return_is_noticed(
     assert incidents.list_incidents(store)[0].closed_at is None
 
 
+def test_a_refusal_by_our_instance_kills_nothing_of_another_one(
+    store: Store, settings: Settings, groq: Fake, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from revoker import catalog
+
+    hosted = {**catalog.kinds(), GROQ: replace(catalog.kinds()[GROQ], host_from="host")}
+    monkeypatch.setattr(catalog, "kinds", lambda: hosted)
+    known, stranger = ingest(store, groq, clock, ["live", "never"])
+    sweep(store, settings, clock)
+    assert statuses(store) == {known: Status.LIVE, stranger: Status.UNKNOWN}
+    groq.book.change("k0", "deleted")  # this instance accepted it once: its refusal counts
+    clock.advance(timedelta(hours=2))
+    sweep(store, settings, clock)
+    assert statuses(store) == {known: Status.DYING, stranger: Status.UNKNOWN}
+
+
 def test_a_provider_that_is_down_makes_nothing_dead(store: Store, settings: Settings, groq: Fake, clock: Clock) -> None:
     ingest(store, groq, clock, ["live", "never"])
     down = replace(settings, endpoints={"groq": "http://127.0.0.1:9"})

@@ -15,6 +15,7 @@ from typing import Any
 
 from revoker import catalog
 from revoker.sdk import crc32_base62
+from tests.providers import samples as whole
 
 c: Any = importlib.import_module("re._constants")  # private, and the only description of a pattern there is
 parser: Any = importlib.import_module("re._parser")
@@ -35,8 +36,13 @@ class Seen:
     commit: str = COMMIT
 
 
+WHOLE_FILES = ("gcp_service_account_key", "gcp_application_default_credentials")  # a document, which no pattern can make
+
+
 def value(kind_id: str, rng: random.Random) -> str:
     """A value of a kind's shape, with a right checksum where the kind has one."""
+    if kind_id in WHOLE_FILES:
+        return whole.MAKERS[kind_id]("")
     made = from_pattern(catalog.kinds()[kind_id].pattern, rng)
     if kind_id.startswith(("github_classic", "github_oauth", "github_user", "npm_")):
         prefix, body = made.split("_", 1)
@@ -91,7 +97,8 @@ def _emit(tree: Iterable[Any], rng: random.Random, groups: dict[int, str]) -> It
 def _one_of(op: Any, arg: Any, rng: random.Random) -> int:
     items = arg if op is c.IN else [(op, arg)]
     negated = items[0][0] in (c.NEGATE, c.NOT_LITERAL)
-    fits = [n for n in PRINTABLE + [ord(x) for x in "_-/+=.:@~%"] if _in(items, n) is not negated]
+    visible = PRINTABLE + [ord(x) for x in "_-/+=.:@~%"]
+    fits = [n for n in visible if _in(items, n) is not negated] or [n for n in (ord(" "),) if _in(items, n) is not negated]
     assert fits, items
     return rng.choice(fits)
 
@@ -105,7 +112,11 @@ def _in(items: Any, n: int) -> bool:
         if op is c.CATEGORY:
             word, digit = chr(n).isalnum() or chr(n) == "_", chr(n).isdigit()
             known = {c.CATEGORY_DIGIT: digit, c.CATEGORY_NOT_DIGIT: not digit, c.CATEGORY_WORD: word}
-            known |= {c.CATEGORY_NOT_WORD: not word, c.CATEGORY_SPACE: False, c.CATEGORY_NOT_SPACE: True}
+            known |= {
+                c.CATEGORY_NOT_WORD: not word,
+                c.CATEGORY_SPACE: chr(n).isspace(),
+                c.CATEGORY_NOT_SPACE: not chr(n).isspace(),
+            }
             if known[arg]:
                 return True
     return False
