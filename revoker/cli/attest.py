@@ -23,6 +23,6 @@ def command(
     """State, by name, that an incident's credentials are ours to check and change. It is audited, and it ends."""
     session = session_of(ctx)
     opened = ingesting.incident(session.store, incident, "")
-    ingesting.attest(session, opened, why=why, until=until, by=by, key=key)
+    ingesting.attest(session, opened, ingesting.witness(session, by, key), why=why, until=until)
     output.line(f"{ingesting.name_of(by)} attests {incident} for {until}: {why}")
     return ExitCode.DONE

@@ -36,9 +36,10 @@ def command(
 
     ingesting.must_exist(reports)
     session = session_of(ctx)
+    who = ingesting.witness(session, by, key) if attest else None
     opened = ingesting.incident(session.new_store, incident, title or ingesting.title_of(reports))
-    if attest:
-        ingesting.attest(session, opened, why=attest, until=until, by=by, key=key)
+    if attest and who:
+        ingesting.attest(session, opened, who, why=attest, until=until)
     read = ingesting.read(session, reports, opened, format)
     ingesting.tell_problems(read)
     if as_json:

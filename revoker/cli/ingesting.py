@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from revoker.cli.session import Session, now
 from revoker.errors import ApprovalRefused, UsageError
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from revoker.ingest import IngestResult
     from revoker.store.database import Store
 
@@ -46,25 +49,47 @@ def incident(store: Store, id: str | None, title: str) -> str:
     return id
 
 
-def attest(session: Session, incident: str, *, why: str, until: str, by: str, key: Path | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Who attests; with the key that signs it, when there is one."""
+
+    name: str
+    key: Ed25519PrivateKey | None = None
+
+
+def witness(session: Session, by: str, key: Path | None) -> Witness:
+    """Who will attest. Raises ApprovalRefused or UsageError for a person who may not, before anything is opened for them."""
+    from revoker.runs import sshsig
+
+    who = name_of(by)
+    if key is None:
+        if session.settings.ownership.attest == "signed":
+            raise UsageError(
+                "The configuration wants attestations to be signed.", next="add --as NAME --key FILE of a configured approver"
+            )
+        return Witness(who)
+    signer = sshsig.private_key(key, password_for(key))
+    _sign(session, b"", who, signer)
+    return Witness(who, signer)
+
+
+def attest(session: Session, incident: str, who: Witness, *, why: str, until: str) -> None:
     """Record that an incident's credentials are ours: who, why, until when; signed when the configuration wants it."""
     from revoker import audit
     from revoker.store import incidents
 
-    who, start = name_of(by), now()
+    start = now()
     end = start + options.duration(until)
-    signed_by = _signed(session, f"{incident}\n{who}\n{why}\n{end.isoformat()}\n".encode(), who, key) if key else None
-    if session.settings.ownership.attest == "signed" and signed_by is None:
-        raise UsageError(
-            "The configuration wants attestations to be signed.", next="add --as NAME --key FILE of a configured approver"
-        )
+    if who.key is not None:
+        _sign(session, f"{incident}\n{who.name}\n{why}\n{end.isoformat()}\n".encode(), who.name, who.key)
+    signed_by = who.name if who.key is not None else None
     audit.append(
         session.new_store,
         "attested",
-        {"incident": incident, "who": who, "why": why, "until": end.isoformat(), "signed_by": signed_by},
+        {"incident": incident, "who": who.name, "why": why, "until": end.isoformat(), "signed_by": signed_by},
         start,
     )
-    incidents.attest(session.new_store, incident, who, why, end, start, signed_by=signed_by)
+    incidents.attest(session.new_store, incident, who.name, why, end, start, signed_by=signed_by)
 
 
 def read(session: Session, reports: Sequence[str], incident: str, format: str | None) -> IngestResult:
@@ -94,15 +119,14 @@ def summary(read: IngestResult) -> dict[str, Any]:
     }
 
 
-def _signed(session: Session, statement: bytes, who: str, key: Path) -> str:
+def _sign(session: Session, statement: bytes, who: str, key: Ed25519PrivateKey) -> None:
     """Sign a statement and check it against the configured key of that name. Raises ApprovalRefused."""
     from revoker.runs import sshsig
 
     person = next((one for one in session.settings.approvers if one.name == who), None)
     if person is None:
         raise ApprovalRefused(f"{who} is no approver.", next="[[approver]] in the configuration names them")
-    sshsig.verify(sshsig.sign(sshsig.private_key(key, password_for(key)), statement), statement, person.key)
-    return who
+    sshsig.verify(sshsig.sign(key, statement), statement, person.key)
 
 
 def password_for(key: Path) -> Any:

@@ -67,11 +67,12 @@ def respond(session: Session, wishes: Wishes) -> ExitCode:
 
 def _ingest(session: Session, wishes: Wishes) -> str:
     ingesting.must_exist(wishes.reports)
+    who, key = wishes.keys[0] if wishes.keys else (wishes.requester, None)
+    witness = ingesting.witness(session, who, key) if wishes.attest else None
     incident = ingesting.incident(session.new_store, wishes.incident, wishes.title)
     why = wishes.attest or _asked_why(session, incident)
     if why:
-        who, key = wishes.keys[0] if wishes.keys else (wishes.requester, None)
-        ingesting.attest(session, incident, why=why, until="30d", by=who, key=key)
+        ingesting.attest(session, incident, witness or ingesting.witness(session, who, key), why=why, until="30d")
     read = ingesting.read(session, wishes.reports, incident, wishes.format)
     output.tell(f"Incident {incident}: {read.findings} findings, {read.credentials} credentials, {read.new} new.")
     ingesting.tell_problems(read)

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
 from revoker.errors import ApprovalRefused, ConfigError
+from revoker.references import read_private
 
 NAMESPACE = b"revoker-approval"
 MAGIC = b"SSHSIG"
@@ -60,16 +61,19 @@ def public_key(line: str) -> Ed25519PublicKey:
 
 
 def private_key(path: Path, password: Callable[[], bytes] | None = None) -> Ed25519PrivateKey:
-    """An approver's own private key. `password` is asked only for an encrypted one. Raises ConfigError."""
+    """An approver's own private key, which nobody else may read. `password` is asked only for an encrypted one.
+
+    Raises ConfigError, and UnresolvedReference for a file that others may read.
+    """
+    raw = read_private(path)
     try:
-        raw = path.read_bytes()
         try:
             key = load_ssh_private_key(raw, None)
         except (TypeError, ValueError):
             if password is None:
                 raise
             key = load_ssh_private_key(raw, password())
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"The private key {path.name} cannot be read ({type(error).__name__}).") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigError(f"The private key {path.name} is no Ed25519 key.", next="ssh-keygen -t ed25519")

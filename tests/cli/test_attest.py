@@ -1,0 +1,33 @@
+"""Who may say that credentials are ours: refused before anything is opened for them."""
+
+from __future__ import annotations
+
+from revoker.errors import ExitCode
+from tests.cli.conftest import Space
+
+
+def report(space: Space) -> str:
+    (space.folder / "nothing.json").write_text("[]")
+    return "nothing.json"
+
+
+def test_a_stranger_s_signature_opens_no_incident(empty: Space) -> None:
+    refused = empty.cli("ingest", report(empty), "--attest", "ours", "--as", "mallory", "--key", "alice.key")
+    assert refused.code == ExitCode.WAITING
+    assert "no approver" in refused.err
+    assert not (empty.folder / "revoker.db").exists()
+
+
+def test_an_unsigned_one_is_refused_where_signatures_are_wanted(empty: Space) -> None:
+    with (empty.folder / "revoker.toml").open("a") as config:
+        config.write('[ownership]\nattest = "signed"\n')
+    assert empty.cli("ingest", report(empty), "--attest", "ours").code == ExitCode.USAGE
+    assert not (empty.folder / "revoker.db").exists()
+    assert empty.cli("ingest", "nothing.json", "--attest", "ours", "--as", "alice", "--key", "alice.key").code == ExitCode.DONE
+
+
+def test_a_private_key_that_others_may_read_is_refused(empty: Space) -> None:
+    (empty.folder / "alice.key").chmod(0o644)
+    refused = empty.cli("ingest", report(empty), "--attest", "ours", "--as", "alice", "--key", "alice.key")
+    assert refused.code == ExitCode.SETUP
+    assert "alice.key" in refused.err
