@@ -115,6 +115,7 @@ def respond(
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256  # a sweep opens many connections at once; a short queue would refuse some of them
     answers: Callable[[Request], Answer]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
