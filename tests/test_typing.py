@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 WRONG = Path(__file__).parent / "typing" / "wrong.py"
@@ -39,6 +40,8 @@ def test_the_five_misuses_are_refused_and_nothing_else(tmp_path: Path) -> None:
     lines = WRONG.read_text(encoding="utf-8").splitlines()
     wanted = expected(lines)
     assert len(wanted) == 5
-    bare = tmp_path / "wrong.py"
+    bare = (
+        tmp_path / f"wrong_{uuid.uuid4().hex}.py"
+    )  # mypy remembers modules by name, and a name seen before may not be read again
     bare.write_text("\n".join(MARK.sub("", line) for line in lines) + "\n", encoding="utf-8")
     assert refused(bare, ROOT / ".mypy_cache") == wanted
