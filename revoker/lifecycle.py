@@ -72,6 +72,8 @@ def next_check(life: Life, verdict: Verdict, propagation: Propagation, now: date
     """When a credential is due again; None for what is never asked again by itself."""
     if life.status in (Status.ACCEPTED, Status.SKIPPED):
         return None
+    if verdict.validity is Validity.SKIPPED:
+        return now + DAY  # a watched one that may not be asked now is shown each day, until a person does something
     if verdict.validity is Validity.UNKNOWN:
         backoff = min(FIRST_RETRY * (1 << min(max(life.unknowns, 1) - 1, 12)), DAY)
         return now + max(backoff, verdict.retry_after or timedelta())

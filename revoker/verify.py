@@ -31,6 +31,7 @@ Clock = Callable[[], datetime]
 Progress = Callable[[int, int], None]
 
 BATCH = 500
+WATCHED = (Status.LIVE, Status.CONTAINED, Status.DYING, Status.DEAD)  # what must go on being asked
 WAVE_LEAST = 5  # refusals of known-live credentials
 WAVE_SHARE = 0.5  # of the known-live ones asked
 
@@ -46,6 +47,7 @@ class VerifySummary:
     answered: Mapping[Validity, int] = field(default_factory=dict)
     transitions: tuple[Transition, ...] = ()
     frozen: tuple[str, ...] = ()  # providers whose refusals were not believed
+    lapsed: tuple[str, ...] = ()  # asked once, and not any more: nobody vouches for them now, so nobody would notice their return
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,18 +68,19 @@ def verify(
 ) -> VerifySummary:
     """Ask each provider once for each row that has no fresh verdict, and record the answers."""
     wanted = [row for row in rows if force or not is_fresh(row, settings, clock())]
-    sweep = _Sweep(store, settings, clock, len(wanted), progress)
     by_provider: dict[str, list[CredentialRow]] = {}
     for row in wanted:
         by_provider.setdefault(row.provider, []).append(row)
+    sweep = _Sweep(store, settings, clock, by_provider, progress)
     if wanted:
-        asyncio.run(sweep.run(by_provider))
+        asyncio.run(sweep.run())
     return VerifySummary(
         asked=sweep.asked,
         fresh=len(rows) - len(wanted),
         answered=dict(sweep.answered),
         transitions=tuple(sweep.transitions),
         frozen=tuple(sweep.frozen),
+        lapsed=tuple(sweep.lapsed),
     )
 
 
@@ -114,6 +117,11 @@ async def check(pool: Pool, kind: Kind, cred: Credential) -> Verdict:
         return Verdict(Validity.UNKNOWN, "check_crashed")
 
 
+def is_lapse(verdict: Verdict) -> bool:
+    """True when a credential was not asked for want of a proof, a value or a kind; a canary is left alone on purpose."""
+    return verdict.validity is Validity.SKIPPED and verdict.reason != "canary"
+
+
 def doubted(row: CredentialRow, kind: Kind, cred: Credential, verdict: Verdict) -> Verdict:
     """A refusal by the operator's instance kills nothing that may belong to another one: no host came with the finding,
     and this instance never accepted it.
@@ -134,20 +142,29 @@ def is_wave(items: Iterable[tuple[CredentialRow, Verdict]]) -> bool:
 class _Sweep:
     """The state of one sweep: what was asked, answered, recorded."""
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock, total: int, progress: Progress | None) -> None:
-        self.store, self.settings, self.clock, self.total, self.progress = store, settings, clock, total, progress
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        by_provider: Mapping[str, Sequence[CredentialRow]],
+        progress: Progress | None,
+    ) -> None:
+        self.store, self.settings, self.clock, self.by_provider, self.progress = store, settings, clock, by_provider, progress
+        self.total = sum(len(rows) for rows in by_provider.values())
         self.windows = windows(settings)
-        self.claims: dict[str, bool] = {}
+        self.known = {row.fingerprint for rows in by_provider.values() for row in rows if row.status in WATCHED}
+        self.lapsed: list[str] = []
         self.done = self.asked = 0
         self.answered: Counter[Validity] = Counter()
         self.transitions: list[Transition] = []
         self.frozen: list[str] = []
 
-    async def run(self, by_provider: Mapping[str, Sequence[CredentialRow]]) -> None:
+    async def run(self) -> None:
         from revoker.egress.http import open_pool
 
         async with open_pool(self.settings, clock=self.clock, concurrency=self.settings.verify.concurrency) as pool:
-            await asyncio.gather(*(self._provider(pool, id, rows) for id, rows in by_provider.items()))
+            await asyncio.gather(*(self._provider(pool, id, rows) for id, rows in self.by_provider.items()))
 
     async def _provider(self, pool: Pool, provider_id: str, rows: Sequence[CredentialRow]) -> None:
         """One provider's part: workers take jobs; the sure verdicts are recorded as they come, the dead at the end."""
@@ -185,10 +202,11 @@ class _Sweep:
         kinds = catalog.kinds()
         for start in range(0, len(rows), BATCH):
             chunk = {row.fingerprint: row for row in rows[start : start + BATCH]}
+            attested = incidents.attested_members(self.store, list(chunk), self.clock())
             for cred in rows_of.unseal_many(self.store, list(chunk)):
                 row = chunk.pop(cred.fingerprint)
                 kind = kinds.get(row.kind)
-                verdict = self._without_call(row, kind, cred)
+                verdict = self._without_call(row, kind, cred, attested=row.fingerprint in attested)
                 if verdict is not None:
                     sure.append((row.fingerprint, verdict))
                     self._tick()
@@ -198,16 +216,11 @@ class _Sweep:
                 sure.append((row.fingerprint, Verdict(Validity.SKIPPED, "no_value")))
                 self._tick()
 
-    def _without_call(self, row: CredentialRow, kind: Kind | None, cred: Credential) -> Verdict | None:
+    def _without_call(self, row: CredentialRow, kind: Kind | None, cred: Credential, *, attested: bool) -> Verdict | None:
         if kind is None:
             return Verdict(Validity.SKIPPED, "unsupported")
-        claim = gate.Claim(self._attested(row.incident), self._places(row))
+        claim = gate.Claim(attested, self._places(row))
         return gate.why_not(catalog.provider_of(kind.id), kind, cred, self.settings, claim, self.clock())
-
-    def _attested(self, incident: str) -> bool:
-        if incident not in self.claims:
-            self.claims[incident] = incidents.is_attested(self.store, incident, self.clock())
-        return self.claims[incident]
 
     def _places(self, row: CredentialRow) -> tuple[Location, ...]:
         """Only looked up where sources are declared: it costs a query for each credential."""
@@ -217,6 +230,7 @@ class _Sweep:
         if not items:
             return
         self.answered.update(verdict.validity for _, verdict in items)
+        self.lapsed += [fp for fp, verdict in items if is_lapse(verdict) and fp in self.known]
         self.transitions += rows_of.record_verdicts(self.store, items, self.clock(), self.windows)
         items.clear()
 

@@ -99,6 +99,50 @@ def test_the_gate_lets_no_request_out(store: Store, settings: Settings, groq: Fa
     assert statuses(store) == {one: Status.LIVE}
 
 
+def proven_dead(store: Store, settings: Settings, groq: Fake, clock: Clock) -> str:
+    """An attested key that was seen live, died, and was proven dead."""
+    (one,) = ingest(store, groq, clock, ["live"])
+    incidents.attest(store, incidents.list_incidents(store)[0].id, "alice", "INC-42", clock() + timedelta(days=30), clock())
+    sweep(store, settings, clock)
+    groq.book.change("k0", "disabled")
+    credentials.record_change(store, one, Effect.REVOKE, clock())
+    recheck(store, settings=settings, clock=clock)
+    clock.advance(timedelta(minutes=10))
+    recheck(store, settings=settings, clock=clock)
+    assert statuses(store) == {one: Status.DEAD}
+    return one
+
+
+def test_a_second_report_without_a_word_takes_no_attestation_back(
+    store: Store, settings: Settings, groq: Fake, clock: Clock
+) -> None:
+    strict = replace(settings, ownership=OwnershipSettings())
+    one = proven_dead(store, strict, groq, clock)
+    cred = credentials.unseal_credential(store, one)
+    later = incidents.open_incident(store, "the same report again", clock())
+    finding = Finding("groq", Location("gitleaks", file=".env", line=7), cred.secret)
+    credentials.add_findings(store, [(finding, cred)], later.id, clock())
+    groq.book.change("k0", "live")
+    clock.advance(timedelta(hours=2))
+    back = recheck(store, settings=strict, clock=clock)
+    assert [t.fingerprint for t in back.resurrected] == [one]
+
+
+def test_a_dead_one_that_nobody_vouches_for_any_more_is_said_each_day(
+    store: Store, settings: Settings, groq: Fake, clock: Clock
+) -> None:
+    strict = replace(settings, ownership=OwnershipSettings())
+    one = proven_dead(store, strict, groq, clock)
+    groq.book.change("k0", "live")
+    clock.advance(timedelta(days=31))
+    for _ in range(3):
+        done = recheck(store, settings=strict, clock=clock)
+        assert (done.verified.lapsed, done.resurrected) == ((one,), ())
+        clock.advance(timedelta(days=1))
+    incidents.attest(store, incidents.list_incidents(store)[0].id, "alice", "still ours", clock() + timedelta(days=9), clock())
+    assert [t.fingerprint for t in recheck(store, settings=strict, clock=clock).resurrected] == [one]
+
+
 def test_a_wave_of_refusals_is_not_believed(store: Store, settings: Settings, groq: Fake, clock: Clock) -> None:
     ingest(store, groq, clock, ["live"] * 8)
     sweep(store, settings, clock)

@@ -5,9 +5,11 @@ An incident ends by itself when every member is proven dead, or accepted by a na
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from revoker.cli import output
 from revoker.cli.session import Session, now
-from revoker.errors import RevokerError
+from revoker.errors import ExitCode, RevokerError
 
 
 def finish(session: Session) -> None:
@@ -19,6 +21,15 @@ def finish(session: Session) -> None:
         notify.deliver(session.store, settings=session.settings, clock=now)
     except RevokerError as error:
         output.tell(f"Events were not delivered: {error.message}")
+
+
+def tell_lapsed(fingerprints: Sequence[str]) -> ExitCode:
+    """Say which credentials nobody watches any more; 11 when there are some: their return would go unnoticed."""
+    for fingerprint in fingerprints:
+        output.tell(
+            f"NOT WATCHED ANY MORE: {fingerprint} was not asked; `revoker show` says why, `revoker attest` vouches for it again."
+        )
+    return ExitCode.UNKNOWN if fingerprints else ExitCode.DONE
 
 
 def close_finished(session: Session) -> list[str]:

@@ -20,7 +20,7 @@ def command(
 ) -> ExitCode:
     """Verify again what is due: proofs of death, undecided ones, and dead ones that may have come back to life.
 
-    Exit code 10 when one is live, 11 when one is undecided, else 0; over all credentials.
+    Exit code 10 when one is live, 11 when one is undecided or not watched any more, else 0; over all credentials.
     """
     from revoker.report.json_document import schema
     from revoker.store import credentials
@@ -33,7 +33,7 @@ def command(
     else:
         output.line(sentence(done))
         output.line(f"All credentials: {listing.counts(numbers)}.")
-    return outcome.of_counts(numbers)
+    return outcome.worst(outcome.of_counts(numbers), ExitCode.UNKNOWN if done.verified.lapsed else ExitCode.DONE)
 
 
 def once(session: Session, limit: int) -> RecheckSummary:
@@ -44,6 +44,7 @@ def once(session: Session, limit: int) -> RecheckSummary:
         done = recheck(session.store, settings=session.settings, clock=now, limit=limit, progress=bar)
     for back in done.resurrected:
         output.tell(f"ALIVE AGAIN: {back.fingerprint} was proven dead and is accepted again.")
+    closing.tell_lapsed(done.verified.lapsed)
     closing.finish(session)
     return done
 
@@ -61,4 +62,5 @@ def facts(done: RecheckSummary) -> dict[str, object]:
         "proven": [one.fingerprint for one in done.proven],
         "resurrected": [one.fingerprint for one in done.resurrected],
         "frozen": list(done.verified.frozen),
+        "lapsed": list(done.verified.lapsed),
     }

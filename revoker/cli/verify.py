@@ -42,6 +42,7 @@ def command(
         if row.fingerprint in asked
     ]
     numbers = listing.tally(after)
+    code = outcome.worst(outcome.of_counts(numbers), closing.tell_lapsed(summary.lapsed))
     for name in summary.frozen:
         output.tell(
             f"{name}: most of what was live is refused at once. An outage is suspected, and nothing of it is declared dead."
@@ -49,9 +50,9 @@ def command(
     if as_json:
         made = json_document.listing("verify", after, listing.places(session.store, after))
         output.document({**made, "asked": summary.asked, "fresh": summary.fresh, "frozen": list(summary.frozen)})
-        return outcome.of_counts(numbers)
+        return code
     shown = listing.urgent_first(after)[: listing.MOST]
     if shown:
         output.table(listing.credentials(shown, listing.places(session.store, shown), now(), len(after) - len(shown)))
     output.line(f"{len(after)} credentials: {listing.counts(numbers)}. Asked {summary.asked}, fresh {summary.fresh}.")
-    return outcome.of_counts(numbers)
+    return code

@@ -37,6 +37,10 @@ def apply(store: Store, settings: Settings, digest: str, now: datetime) -> list[
     full, document = plan.digest, plan.document
     if switches.is_stopped(store):
         raise Parked("The kill switch is on.", safe="nothing was started", next="revoker start")
+    if run_rows.list_runs(store, plan=(full,)):
+        raise ApprovalRefused(
+            "This plan was started before.", safe="nothing was started again", next="`revoker resume`, or a new plan"
+        )
     _unchanged(full, document, settings, now)
     _still_planned(store, document)
     people = _enough_approvals(store, settings, full, document, now)

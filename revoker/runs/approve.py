@@ -88,6 +88,8 @@ def approve(
     """
     plan = plans.load_plan(store, digest)
     full, document = plan.digest, plan.document
+    if digests.digest(document) != full:
+        raise ApprovalRefused("The stored plan does not fit its digest.", safe="nothing was approved", next="revoker plan")
     if key is not None:
         said = statement(full, approver, now)
         signer = sshsig.private_key(key, password) if isinstance(key, Path) else key

@@ -136,11 +136,13 @@ class _Planner:
         self.counted: Counter[str] = Counter()
         self.taken: Counter[str] = Counter()
         self.mutations = 0
-        self.attested: dict[str, bool] = {}
+        self.attested: frozenset[str] = frozenset()
 
     async def run(self, rows: Sequence[CredentialRow], reader: ReaderFor) -> None:
         """Plan in small groups, so that a limit stops it early."""
         for start in range(0, len(rows), AT_ONCE):
+            group = [row.fingerprint for row in rows[start : start + AT_ONCE]]
+            self.attested = incidents.attested_members(self.store, group, self.now)
             ready = [facts for row in rows[start : start + AT_ONCE] for facts in self._before_asking(row)]
             for facts in await asyncio.gather(*(self._bound(facts, reader) for facts in ready)):
                 self._add(facts)
@@ -153,7 +155,7 @@ class _Planner:
             return
         provider = catalog.provider_of(kind.id)
         for cred in rows_of.unseal_many(self.store, [row.fingerprint]):
-            claim = gate.Claim(self._is_attested(row.incident), tuple(rows_of.locations(self.store, row.fingerprint)))
+            claim = gate.Claim(row.fingerprint in self.attested, tuple(rows_of.locations(self.store, row.fingerprint)))
             verdict = gate.why_not(provider, kind, cred, self.settings, claim, self.now)
             if verdict is None:
                 yield self._facts(row, cred)
@@ -185,11 +187,6 @@ class _Planner:
         found = await bind_all(facts.kind, facts.credential, api, self.settings, provider=facts.provider.id)
         more = await with_remembered(found, self.store, facts.row, kind=facts.kind, cred=facts.credential, reader=api)
         return replace(facts, bindings=more)
-
-    def _is_attested(self, incident: str) -> bool:
-        if incident not in self.attested:
-            self.attested[incident] = incidents.is_attested(self.store, incident, self.now)
-        return self.attested[incident]
 
     def _add(self, facts: Facts) -> None:
         choice = choose(facts, self.books, self.forced)

@@ -59,7 +59,7 @@ def advance(work: Work, run_id: str) -> Done:
         return _advance(work, run)
     except Exception as error:  # noqa: BLE001 - a bug of ours must park the run, and its text could hold a secret
         log.error("step_crashed", run=run_id, step=run.step, error=type(error).__name__)  # noqa: TRY400 - as above
-        message = error.diagnostics() if isinstance(error, RevokerError) else f"Our bug: {type(error).__name__}."
+        message = _words(error) if isinstance(error, RevokerError) else f"Our bug: {type(error).__name__}."
         return _say(work, run_rows.get_run(work.store, run_id), run.step, Done("parked", message))
 
 
@@ -108,11 +108,11 @@ def _take(work: Work, run: RunRow, entry: Mapping[str, Any], step: Mapping[str, 
     try:
         done = HANDLERS[step["do"]](_turn(work, run, entry, step, fence))
     except (Parked, AuthorityError, AuditError, OutcomeUnknown) as error:
-        done = Done("parked", error.diagnostics())
+        done = Done("parked", _words(error))
     except (ActionFailed, NotBound) as error:
-        done = Done("failed", error.diagnostics())
+        done = Done("failed", _words(error))
     except RevokerError as error:
-        done = Done("parked", error.diagnostics())
+        done = Done("parked", _words(error))
     log.info("step", run=run.id, step=step["id"], state=done.state)
     if done.state == "done":
         return Done("running", sleep=0)
@@ -129,6 +129,11 @@ def _turn(work: Work, run: RunRow, entry: Mapping[str, Any], step: Mapping[str, 
             next="revoker plan, and approve the new one",
         )
     return Turn(work, run, entry, step, fence, provider, kind, rows_of.unseal_credential(work.store, run.fingerprint))
+
+
+def _words(error: RevokerError) -> str:
+    """An error as one line of a table."""
+    return "; ".join(error.diagnostics().splitlines())
 
 
 def _say(work: Work, run: RunRow, step: str, done: Done) -> Done:

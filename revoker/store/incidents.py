@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from revoker.errors import UsageError
 from revoker.model import Status
 from revoker.store import schema
-from revoker.store.database import Store, reading, serialize, writing
+from revoker.store.database import Store, among, reading, serialize, writing
 from revoker.store.events import put
 from revoker.store.times import maybe_moment, micros, moment
 
@@ -137,6 +137,22 @@ def is_attested(store: Store, incident_id: str, now: datetime) -> bool:
     """True when somebody vouches for the incident now; a signed word is needed when [ownership] attest says so."""
     signed = store.settings.ownership.attest == "signed"
     return any(one.at <= now < one.until and (one.signed_by or not signed) for one in attestations(store, incident_id))
+
+
+def attested_members(store: Store, fingerprints: Sequence[str], now: datetime) -> frozenset[str]:
+    """Those that somebody vouches for now, in any incident that holds them: a later report without a word takes nothing back."""
+    told, members, creds = schema.attestations.c, schema.memberships.c, schema.credentials.c
+    query = (
+        sa.select(creds.fingerprint)
+        .join_from(schema.credentials, schema.memberships)
+        .join(schema.attestations, told.incident_id == members.incident_id)
+        .where(told.at <= micros(now), told.until > micros(now))
+    )
+    if store.settings.ownership.attest == "signed":
+        query = query.where(told.signed_by.is_not(None))
+    with reading(store) as connection:
+        found = connection.execute(query.where(among(connection, creds.fingerprint, fingerprints))).scalars()
+        return frozenset(found)
 
 
 def _query() -> sa.Select[Any]:

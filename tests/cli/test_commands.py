@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from revoker.errors import ExitCode
 from tests.cli.conftest import Space
 
@@ -125,6 +127,15 @@ def test_recheck_finds_what_came_back_to_life(space: Space) -> None:
     assert space.cli("verify", "--force", "--json").json["counts"]["live"] == 1
     assert space.cli("metrics", "--json").json["metrics"]["resurrections"] == 1
     assert "revoker_resurrections 1" in space.cli("metrics", "--format", "prometheus").out
+
+
+def test_what_nobody_vouches_for_any_more_is_not_passed_over(space: Space) -> None:
+    space.plant("GROQ_API_KEY", "groq", "groq_api_key", state="disabled")
+    space.cli("ingest", "leak.env", "--attest", "ours", "--until", "1s")
+    assert space.cli("verify").code == ExitCode.DONE
+    time.sleep(1.1)
+    verified = space.cli("verify", "--force", "--json")
+    assert (verified.code, "NOT WATCHED ANY MORE" in verified.err) == (ExitCode.UNKNOWN, True)
 
 
 def test_watch_ends_after_its_rounds(space: Space) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,9 +60,20 @@ def test_an_approved_plan_is_carried_out_to_the_proof(space: Space) -> None:
     report = space.cli("report", "--json").json
     assert report["metrics"]["d24"] == 1.0
     assert report["credentials"][0]["runs"][0]["receipts"][0]["effect"] == "revoke"
-    assert space.cli("apply", digest[:10]).code == ExitCode.WAITING  # an approval is used once
+    again = space.cli("apply", digest[:10])
+    assert (again.code, "started before" in again.err) == (ExitCode.WAITING, True)  # a plan is applied once
     assert space.cli("runs", "--state", "done", "--json").json["runs"][0]["plan"] == digest
     assert space.cli("resume").code == ExitCode.DONE
+
+
+def test_a_plan_that_was_edited_in_the_store_is_not_approved(space: Space) -> None:
+    leaked(space)
+    digest = space.cli("plan", "--playbook", "revoke-now", "--as", "bob", "--json").json["digest"]
+    with closing(sqlite3.connect(space.folder / "revoker.db")) as store, store:
+        changed = store.execute("UPDATE plans SET document = replace(document, '\"revoke-now\"', '\"guided\"')").rowcount
+    assert changed == 1
+    refused = space.cli("approve", digest, *ALICE)
+    assert (refused.code, "does not fit its digest" in refused.err) == (ExitCode.WAITING, True)
 
 
 def test_an_approval_signed_elsewhere_by_ssh_keygen(space: Space) -> None:
