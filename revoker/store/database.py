@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import stat
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,6 @@ from revoker.secrets import Keys, VaultTransit, fingerprint, load_keys
 from revoker.store import schema
 
 PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a committed intent survives a power cut
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",  # what is deleted is overwritten
@@ -208,8 +208,23 @@ def _prepare_file(path: Path, *, create: bool) -> None:
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we begin transactions ourselves: see _on_begin
+    _use_wal(connection)
     for pragma in PRAGMAS:
         connection.execute(pragma).close()
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Keep the journal in a WAL file. The switch of a new file does not wait for other writers by itself, as all else does."""
+    end = time.monotonic() + BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _on_begin(connection: Connection) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 import pytest
 import sqlalchemy as sa
@@ -112,6 +114,17 @@ def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
 def test_many_at_once_make_one_store(settings: Settings) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(lambda _: open_store(settings, create=True).id, range(4)))) == 1
+
+
+def test_a_new_store_waits_for_another_that_is_just_making_it(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "made-at-once.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    path.chmod(0o600)
+    other.execute("BEGIN IMMEDIATE")  # SQLite's own waiting does not cover the switch to WAL against this lock
+    other.execute("CREATE TABLE others (x)")
+    Timer(0.3, other.execute, ["COMMIT"]).start()
+    assert open_store(replace(settings, store=replace(settings.store, url=f"sqlite:///{path}")), create=True).id
+    other.close()
 
 
 @pytest.mark.slow
