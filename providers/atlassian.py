@@ -15,7 +15,6 @@ from revoker.sdk import (
     Effect,
     Kind,
     Manual,
-    Proof,
     Propagation,
     Provider,
     Reader,
@@ -35,6 +34,7 @@ from revoker.sdk import (
     judge,
     live,
     no_authority,
+    only_candidate,
     probe,
     receipt,
     safe_id,
@@ -93,7 +93,7 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
 
 
 async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
-    """The token names its account, and the organisation lists just one token of that account."""
+    """Name the tokens of the account that the token says it belongs to; the list shows no value, so a person confirms."""
     if api.authority("org_key") is None:
         return no_authority("org_key")
     verdict, reply = await ask(cred, api)
@@ -108,8 +108,8 @@ async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
     if len(rows) != 1:
         named = [f"{text_at(Reply('', json=row), 'id')} ({text_at(Reply('', json=row), 'label')})" for row in rows[:20]]
         return Unbound("several_matches" if rows else "no_match", "the account's tokens: " + ", ".join(named))
-    how = "the token tells its account, and this is the account's only token"
-    return Bound(cred, safe_id(Reply("", json=rows[0]).pick("id")), Proof.SELF_ENDPOINT, how, account)
+    only = Reply("", json=rows[0])
+    return only_candidate(f"{text_at(only, 'id')} ({text_at(only, 'label')}) of {account}")
 
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:

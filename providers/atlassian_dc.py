@@ -9,7 +9,6 @@ from revoker.sdk import (
     Effect,
     Kind,
     Manual,
-    Proof,
     Propagation,
     Provider,
     Reader,
@@ -22,6 +21,7 @@ from revoker.sdk import (
     example_value,
     identity_from,
     live,
+    only_candidate,
     probe,
     receipt,
     safe_id,
@@ -44,7 +44,7 @@ verify = probe(
 
 
 async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
-    """The token lists its user's tokens itself; when there is one, it is this one. Never the first of several."""
+    """Name the tokens that the token lists of its user; the list shows no value, so a person confirms."""
     reply = await api.get(TOKENS, auth=bearer(cred.secret))
     rows = reply.json if reply.status == 200 and reply.trouble is None else None
     if not isinstance(rows, list):
@@ -52,8 +52,8 @@ async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
     if len(rows) != 1:
         named = [f"{text_at(Reply('', json=row), 'id')} ({text_at(Reply('', json=row), 'name')})" for row in rows[:20]]
         return Unbound("several_matches" if rows else "no_match", "the user's tokens: " + ", ".join(named))
-    how = "the token itself lists its user's tokens, and is the only one"
-    return Bound(cred, safe_id(Reply("", json=rows[0]).pick("id")), Proof.SELF_ENDPOINT, how)
+    only = Reply("", json=rows[0])
+    return only_candidate(f"{text_at(only, 'id')} ({text_at(only, 'name')})")
 
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:

@@ -121,6 +121,7 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9_-]{64}",
             ambiguous=True,
             needs=("key_id",),
+            proves_pair=True,
             host_from="host",
             verify=verify_secret,
             docs="https://auth0.com/docs/api/authentication/authorization-code-flow/get-token",

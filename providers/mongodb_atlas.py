@@ -14,7 +14,6 @@ from revoker.sdk import (
     Kind,
     ListUnread,
     Manual,
-    Proof,
     Propagation,
     Provider,
     Reader,
@@ -33,6 +32,7 @@ from revoker.sdk import (
     receipt,
     safe_id,
     text_at,
+    unproven_pair,
 )
 
 DOCS = "https://www.mongodb.com/docs/atlas/configure-api-access/"
@@ -64,7 +64,7 @@ async def keys(api: Reader) -> list[Reply]:
 
 
 async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
-    """The public half of the leaked pair, and exactly one key of the organisation that has it."""
+    """Name the key of the organisation that has the public half; no check of ours uses both halves."""
     organisation = api.setting("organization")
     if api.authority("access_token") is None or organisation is None:
         return no_authority("access_token and organization")
@@ -74,8 +74,7 @@ async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
         return unread.unbound()
     if len(found) != 1:
         return Unbound("several_matches" if found else "no_match", "the organisation does not list exactly one key with this id")
-    how = "the public half of the leaked pair is this key's, and no other's in the organisation"
-    return Bound(cred, safe_id(found[0].pick("id")), Proof.EMBEDDED, how, organisation)
+    return unproven_pair(f"{text_at(found[0], 'id')} ({cred.parts.get('key_id')}) of {organisation}")
 
 
 async def siblings(bound: Bound, api: Reader) -> list[Sibling] | None:

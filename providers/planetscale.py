@@ -91,6 +91,7 @@ PROVIDER = Provider(
             title="PlanetScale service token",
             pattern=r"pscale_tkn_[A-Za-z0-9_=.-]{32,64}",
             needs=("key_id",),
+            proves_pair=True,
             verify=verify,
             docs=DOCS,
             identity="the first organisation that it reads; the id came with the finding",

@@ -107,6 +107,7 @@ PROVIDER = Provider(
             pattern=r"[A-Z0-9]{64}|[A-Za-z0-9]{100,200}",
             ambiguous=True,
             needs=("username",),
+            proves_pair=True,
             verify=verify_login,
             docs=DOCS,
             identity="none: the name came with the finding (org+robot, or $app)",

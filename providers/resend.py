@@ -13,7 +13,6 @@ from revoker.sdk import (
     Kind,
     ListUnread,
     Manual,
-    Proof,
     Propagation,
     Provider,
     Reader,
@@ -26,6 +25,7 @@ from revoker.sdk import (
     example_value,
     identity_from,
     live,
+    only_candidate,
     pages,
     probe,
     receipt,
@@ -69,9 +69,7 @@ async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
     if len(rows) != 1:
         named = ", ".join(f"{text_at(row, 'id')} ({text_at(row, 'name')})" for row in rows[:20])
         return Unbound("several_matches" if rows else "no_match", f"the account's keys: {named}")
-    return Bound(
-        cred, safe_id(rows[0].pick("id")), Proof.SELF_ENDPOINT, "the key itself lists the account's keys, and is the only one"
-    )
+    return only_candidate(f"{text_at(rows[0], 'id')} ({text_at(rows[0], 'name')})")
 
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:

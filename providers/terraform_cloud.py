@@ -15,7 +15,6 @@ from revoker.sdk import (
     Effect,
     Kind,
     Manual,
-    Proof,
     Propagation,
     Provider,
     Reader,
@@ -29,6 +28,7 @@ from revoker.sdk import (
     example_value,
     identity_from,
     live,
+    only_candidate,
     probe,
     receipt,
     safe_id,
@@ -56,7 +56,7 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
 
 
 async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
-    """A person's token whose user has exactly one token is that token."""
+    """Name the token of a person who has one only; it is a person that confirms it."""
     me = await api.get(ME, auth=bearer(cred.secret))
     user = text_at(me, "data.id") if me.status == 200 and me.trouble is None else None
     if user is None or me.pick("data.attributes.is-service-account") is not False:
@@ -67,8 +67,7 @@ async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
         return Unbound("refused", "the list of the user's tokens could not be read to its end")
     if len(rows) > 1:
         return Unbound("several_matches", f"the user has {len(rows)} tokens, and no list tells which has this value")
-    how = "the token acts as a person who has this one token only"
-    return Bound(cred, safe_id(text_at(listed, "data.0.id")), Proof.SELF_ENDPOINT, how, text_at(me, "data.attributes.username"))
+    return only_candidate(f"{text_at(listed, 'data.0.id')} of {text_at(me, 'data.attributes.username')}")
 
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:

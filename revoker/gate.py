@@ -11,7 +11,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from revoker.config import Settings
-from revoker.model import Credential, Identity, Location, Validity, Verdict
+from revoker.model import Credential, Identity, Location, Verdict
 from revoker.sdk import Kind, Provider, skip
 
 
@@ -101,8 +101,3 @@ def _sources(place: Location) -> list[str]:
     if place.image:
         found.append("image:" + place.image)
     return found or ["file:" + (place.file or "")]
-
-
-def is_skip(verdict: Verdict | None) -> bool:
-    """True for a verdict that says: not asked."""
-    return verdict is not None and verdict.validity is Validity.SKIPPED

@@ -14,7 +14,6 @@ from revoker.sdk import (
     ListUnread,
     Mutation,
     Observer,
-    Proof,
     Reader,
     Receipt,
     Reply,
@@ -30,6 +29,7 @@ from revoker.sdk import (
     safe_id,
     text_at,
     time_at,
+    unproven_pair,
 )
 
 GRAPH = "graph.microsoft.com"
@@ -99,7 +99,7 @@ async def bind_secret(cred: Credential, api: Reader) -> Bound | Unbound:
 
 
 async def bind_principal(cred: Credential, api: Reader) -> Bound | Unbound:
-    """The client id is half of the pair; its service principal is looked up."""
+    """Name the service principal of the client id; no check of ours uses both halves of the pair."""
     if api.authority("graph_token") is None:
         return no_authority("graph_token")
     try:
@@ -109,8 +109,7 @@ async def bind_principal(cred: Credential, api: Reader) -> Bound | Unbound:
     target = text_at(reply, "value.0.id") if len(reply.pick("value")) == 1 else None
     if target is None:
         return Unbound("no_match", "this tenant has no service principal of the client id")
-    how = "the client id is half of the leaked pair, and this is its only service principal"
-    return Bound(cred, safe_id(target), Proof.EMBEDDED, how, cred.parts.get("tenant"))
+    return unproven_pair(f"{target}, the principal of {cred.parts.get('client_id')},")
 
 
 async def remove(bound: Bound, api: Writer) -> Receipt:

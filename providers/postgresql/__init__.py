@@ -51,6 +51,7 @@ PROVIDER = Provider(
                 notify="the owner of the database",
             ),
             needs=("user", "host"),
+            proves_pair=True,
             offline=(example_value,),
             actions=(
                 Action(

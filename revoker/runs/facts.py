@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from revoker import gate
 from revoker.config import DestinationSettings, Settings
 from revoker.errors import RevokerError
-from revoker.model import NOTHING, Bound, Credential, Effect, Unbound
+from revoker.model import NOTHING, Bound, Credential, Effect, Proof, Unbound
+from revoker.sdk import unproven_pair
 from revoker.sdk.shapes import Action, Binder, Kind, Provider, Reader
 
 if TYPE_CHECKING:
@@ -66,9 +67,12 @@ def destination_for(kind: Kind, cred: Credential, row: CredentialRow, settings: 
 
 
 async def bind_all(
-    kind: Kind, cred: Credential, reader: Reader, settings: Settings, *, provider: str, only: Iterable[str] = ()
+    kind: Kind, cred: Credential, reader: Reader, settings: Settings, *, provider: str, accepted: bool, only: Iterable[str] = ()
 ) -> dict[str, Bound | Unbound]:
-    """Bind the target of each action of a kind; a binder that several actions share is asked once."""
+    """Bind the target of each action of a kind; a binder that several actions share is asked once.
+
+    `accepted` says that the provider once called this very credential live.
+    """
     wanted = set(only)
     asked: dict[Binder, Bound | Unbound] = {}
     found: dict[str, Bound | Unbound] = {}
@@ -77,7 +81,8 @@ async def bind_all(
             continue
         why_not = _not_offered(action, reader, settings)
         if why_not is None and action.bind not in asked:
-            asked[action.bind] = _ours(await _bind(action, cred, reader), provider, settings)
+            target = _one_pair(await _bind(action, cred, reader), kind, cred, accepted=accepted)
+            asked[action.bind] = _ours(target, provider, settings)
         found[action.id] = why_not or asked[action.bind]
     return found
 
@@ -97,6 +102,14 @@ async def _bind(action: Action, cred: Credential, reader: Reader) -> Bound | Unb
         return await action.bind(cred, reader)
     except RevokerError as error:
         return Unbound("refused", error.message)
+
+
+def _one_pair(target: Bound | Unbound, kind: Kind, cred: Credential, *, accepted: bool) -> Bound | Unbound:
+    """An id that only stood beside the secret is the target when a check that uses both was accepted: else it may be anybody's."""
+    if not isinstance(target, Bound) or target.proof is not Proof.EMBEDDED or (kind.proves_pair and accepted):
+        return target
+    beside = target.target in cred.parts.values() and target.target not in cred.secret.reveal()
+    return unproven_pair(target.target) if beside else target
 
 
 def _ours(target: Bound | Unbound, provider_id: str, settings: Settings) -> Bound | Unbound:

@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from revoker import catalog, gate
 from revoker.config import Settings
 from revoker.errors import UsageError
@@ -58,10 +56,6 @@ class Plan:
         """One entry for each credential that gets a run."""
         entries: Sequence[Mapping[str, Any]] = self.document["credentials"]
         return entries
-
-    def to_json(self) -> str:
-        """The document with its digest, as JSON."""
-        return orjson.dumps({**self.document, "digest": self.digest}, option=orjson.OPT_INDENT_2).decode()
 
 
 def make_plan(
@@ -184,7 +178,9 @@ class _Planner:
             foreign = {action.id: Unbound("foreign", "it is not ours") for action in facts.kind.actions}
             return replace(facts, bindings=foreign)
         api = reader(facts.provider, facts.credential)
-        found = await bind_all(facts.kind, facts.credential, api, self.settings, provider=facts.provider.id)
+        found = await bind_all(
+            facts.kind, facts.credential, api, self.settings, provider=facts.provider.id, accepted=facts.row.live_at is not None
+        )
         more = await with_remembered(found, self.store, facts.row, kind=facts.kind, cred=facts.credential, reader=api)
         return replace(facts, bindings=more)
 

@@ -154,8 +154,11 @@ def planned_action(turn: Turn) -> Action:
 async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound:
     """Bind again right before a change. Raises NotBound when another target than the approved one comes out."""
     only = [action.id]
-    found: Bindings = await bind_all(turn.kind, turn.credential, reader, turn.work.settings, provider=turn.provider.id, only=only)
     row = rows_of.select(turn.work.store, Selection(fingerprint=(turn.run.fingerprint,)))[0]
+    accepted, where = row.live_at is not None, turn.provider.id
+    found: Bindings = await bind_all(
+        turn.kind, turn.credential, reader, turn.work.settings, provider=where, accepted=accepted, only=only
+    )
     found = await with_remembered(found, turn.work.store, row, kind=turn.kind, cred=turn.credential, reader=reader)
     target = found[action.id]
     if isinstance(target, Bound) and not same_target(turn.step, target):

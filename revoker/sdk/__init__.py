@@ -26,8 +26,10 @@ from revoker.sdk.lists import (
     last_id,
     named_by_hint,
     no_authority,
+    only_candidate,
     opposite,
     pages,
+    unproven_pair,
 )
 from revoker.sdk.offline import (
     base62,
@@ -148,6 +150,7 @@ __all__ = [
     "named_by_hint",
     "no_authority",
     "no_safe_check",
+    "only_candidate",
     "opposite",
     "pages",
     "probe",
@@ -158,6 +161,7 @@ __all__ = [
     "text_at",
     "time_at",
     "undeclared",
+    "unproven_pair",
     "unsure",
     "with_code",
 ]

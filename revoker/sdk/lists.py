@@ -87,6 +87,16 @@ def named_by_hint(authority: str, look: Callable[[Reader], Awaitable[Iterable[tu
     return bind
 
 
+def only_candidate(shown: str) -> Unbound:
+    """A list with one entry proves nothing: no page says that it holds every sort of token. A person must confirm it."""
+    return Unbound("only_candidate", f"the only one listed: {shown}; a person must confirm it")
+
+
+def unproven_pair(shown: str) -> Unbound:
+    """An id that stood beside the secret may be anybody's where no call uses both: a person must confirm it."""
+    return Unbound("pair_not_proven", f"{shown} came beside the secret, and no check uses both; a person must confirm it")
+
+
 def as_authority(api: Reader, name: str, auth: Callable[[Secret], Auth] = bearer) -> Auth:
     """The operator's own credential for this provider. Raises ActionFailed when it is not configured."""
     secret = api.authority(name)

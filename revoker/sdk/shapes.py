@@ -247,6 +247,7 @@ class Kind:
     budget: Budget = Budget()
     requests: int = 1  # the most requests one check makes
     account: Callable[[Credential], str | None] | None = None  # the owning account, read offline
+    proves_pair: bool = False  # the check sends the public parts and the secret together: `live` says that they belong together
     host_from: str | None = None  # the part that names the host, for self-hosted things; must be owned
     effects_of_check: str = "logged at the provider like any read"
     irreversible_loss: str = ""  # what a revoke takes with it, for the plan

@@ -95,16 +95,6 @@ def close(store: Store, incident_id: str, now: datetime) -> None:
         put(connection, "incident.closed", {"incident": incident_id}, now)
 
 
-def reopen(store: Store, incident_id: str, now: datetime) -> None:
-    """Open a closed incident again; an open one stays as it is."""
-    table = schema.incidents
-    with writing(store) as connection:
-        _locked(connection, incident_id)
-        closed = table.c.closed_at.is_not(None)
-        if connection.execute(sa.update(table).where(table.c.id == incident_id, closed).values(closed_at=None)).rowcount:
-            put(connection, "incident.reopened", {"incident": incident_id}, now)
-
-
 def attest(
     store: Store, incident_id: str, who: str, why: str, until: datetime, now: datetime, *, signed_by: str | None = None
 ) -> None:

@@ -124,8 +124,8 @@ def test_three_characters_of_an_entra_secret_bind_nothing() -> None:
     assert isinstance(found, Unbound)
     assert (found.reason, "k1 (ci)" in found.detail) == ("label_only", True)
     principal, _ = bind("azure_entra_client_secret", "suspend_principal", script)
-    assert isinstance(principal, Bound)
-    assert (principal.target, principal.proof) == ("o1", Proof.EMBEDDED)
+    assert isinstance(principal, Unbound)
+    assert (principal.reason, "o1" in principal.detail) == ("pair_not_proven", True)
 
 
 def test_a_shared_access_signature_tells_its_own_end() -> None:
@@ -181,10 +181,10 @@ def terraform(service: bool, *ids: str, **more: Any) -> Any:
     return answers({"/api/v2/account/details": me, "/api/v2/users/user-1/authentication-tokens": listed})
 
 
-def test_the_only_token_of_a_person_is_the_one_that_they_act_with() -> None:
+def test_the_only_listed_token_of_a_person_is_named_and_not_bound() -> None:
     found, _ = bind("terraform_cloud_token", "revoke", terraform(False, "at-1"))
-    assert isinstance(found, Bound)
-    assert found.target == "at-1"
+    assert isinstance(found, Unbound)
+    assert (found.reason, "at-1 of acme" in found.detail) == ("only_candidate", True)
     several = terraform(False, "at-1", "at-2")
     for script in (several, terraform(True, "at-1"), terraform(False), terraform(False, "at-1", links={"next": "/2"})):
         other, _ = bind("terraform_cloud_token", "revoke", script)

@@ -32,12 +32,15 @@ def bind(kind: str, action: str, table: Table, cred: Credential | None = None, *
     return run(bound(cred or credential_of(known), reader))
 
 
-@pytest.mark.parametrize(("ids", "more", "target"), [(["k1"], False, "k1"), ([], False, None), (["k1", "k2"], False, None)])
-def test_a_resend_key_is_bound_only_when_it_is_the_only_one(ids: list[str], more: bool, target: str | None) -> None:
-    rows = [{"id": id, "name": f"name of {id}"} for id in ids]
-    found = bind("resend_key", "revoke", {"/api-keys": {"object": "list", "has_more": more, "data": rows}})
-    assert (found.target if isinstance(found, Bound) else None) == target
-    assert isinstance(found, Bound) or found.reason in ("no_match", "several_matches")
+ALONE = [(0, "no_match"), (1, "only_candidate"), (2, "several_matches")]
+
+
+@pytest.mark.parametrize(("count", "reason"), ALONE)
+def test_a_resend_list_names_candidates_and_binds_none(count: int, reason: str) -> None:
+    rows = [{"id": f"k{n}", "name": f"name of k{n}"} for n in range(count)]
+    found = bind("resend_key", "revoke", {"/api-keys": {"object": "list", "has_more": False, "data": rows}})
+    assert isinstance(found, Unbound)
+    assert (found.reason, found.detail.count("name of k")) == (reason, count)
 
 
 def test_a_resend_list_that_does_not_end_binds_nothing() -> None:
@@ -46,20 +49,21 @@ def test_a_resend_list_that_does_not_end_binds_nothing() -> None:
     assert found.reason == "refused"
 
 
-@pytest.mark.parametrize(("count", "target"), [(1, "10"), (0, None), (2, None)])
-def test_a_data_center_token_never_takes_the_first_of_several(count: int, target: str | None) -> None:
+@pytest.mark.parametrize(("count", "reason"), ALONE)
+def test_a_data_center_list_names_candidates_and_binds_none(count: int, reason: str) -> None:
     rows = [{"id": 10 + n, "name": f"token {n}"} for n in range(count)]
     found = bind("atlassian_dc_pat", "revoke", {"/rest/pat/latest/tokens": rows})
-    assert (found.target if isinstance(found, Bound) else None) == target
+    assert isinstance(found, Unbound)
+    assert (found.reason, found.detail.count("(token ")) == (reason, count)
 
 
-@pytest.mark.parametrize(("count", "target"), [(1, "t0"), (0, None), (2, None)])
-def test_an_atlassian_token_is_bound_by_its_account_and_only_alone(count: int, target: str | None) -> None:
+@pytest.mark.parametrize(("count", "reason"), ALONE)
+def test_an_atlassian_list_names_the_account_s_tokens_and_binds_none(count: int, reason: str) -> None:
     rows = [{"id": f"t{n}", "label": f"label {n}"} for n in range(count)]
     table = {"/rest/api/3/myself": {"accountId": "557058:a"}, "/users/557058:a/manage/api-tokens": rows}
     found = bind("atlassian_api_token", "revoke", table)
-    assert (found.target if isinstance(found, Bound) else None) == target
-    assert isinstance(found, Unbound) or found.account == "557058:a"
+    assert isinstance(found, Unbound)
+    assert (found.reason, found.detail.count("(label ")) == (reason, count)
 
 
 def test_an_atlassian_token_that_does_not_tell_its_account_is_not_bound() -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from revoker.model import Effect
-from revoker.sdk import Action, Kind, Provider
+from revoker.sdk import Action, Kind, Provider, Reply
 from tests.providers.catalogue import ACTIONS, KINDS, PROVIDERS, labelled_elsewhere
-from tests.providers.samples import value_of
+from tests.providers.fake_api import FakeReader, always, run
+from tests.providers.samples import credential_of, value_of
 
 FOLDER = Path(__file__).parents[2] / "providers"
 FILES = sorted(FOLDER.rglob("*.py"))
@@ -121,3 +122,19 @@ def _seconds(pattern: re.Pattern[str], text: str) -> float:
     start = time.process_time()
     pattern.fullmatch(text)
     return time.process_time() - start
+
+
+PAIRS = [(provider, kind) for provider, kind in KINDS if kind.proves_pair]
+
+
+@pytest.mark.parametrize(("provider", "kind"), PAIRS, ids=[kind.id for _, kind in PAIRS])
+def test_a_check_that_proves_a_pair_sends_both_halves(provider: Provider, kind: Kind) -> None:
+    cred = credential_of(kind)
+    reader = FakeReader(provider, always(Reply("", 418, json={})))
+    run(kind.verify(cred, reader))
+    assert reader.sent
+    for sent in reader.sent:
+        whole = sent.how in ("aws_read", "login")  # they take the credential as it is
+        said = f"{sent.auth.user} {sent.auth.template} {sent.auth.value.reveal()}" if sent.auth else ""
+        said += f" {sent.form} {sent.json}"
+        assert whole or all(half in said for half in (cred.secret.reveal(), *(cred.parts[name] for name in kind.needs)))
