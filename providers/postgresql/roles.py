@@ -63,7 +63,7 @@ async def change_password(bound: Bound, api: Writer) -> Receipt:
     if api.chosen is None:
         raise ActionFailed("No new password was chosen and stored.", safe="nothing was sent")
     proof = verifier(password_in(api.chosen.secret), secrets.token_bytes(16))
-    reply = await api.sql(ENGINE, f"ALTER ROLE {quoted(bound.target)} PASSWORD '{proof}'")
+    reply = await api.command(ENGINE, f"ALTER ROLE {quoted(bound.target)} PASSWORD '{proof}'")
     return _receipt("change_password", Effect.ISSUE, bound, reply, api)
 
 
@@ -71,7 +71,7 @@ def set_login(action: str, effect: Effect, word: str) -> Mutation:
     """ALTER ROLE ... LOGIN or NOLOGIN."""
 
     async def run(bound: Bound, api: Writer) -> Receipt:
-        reply = await api.sql(ENGINE, f"ALTER ROLE {quoted(bound.target)} {word}")
+        reply = await api.command(ENGINE, f"ALTER ROLE {quoted(bound.target)} {word}")
         return _receipt(action, effect, bound, reply, api)
 
     return run
@@ -83,7 +83,7 @@ async def end_sessions(bound: Bound, api: Writer) -> Receipt:
         "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 2000)) FROM pg_stat_activity "
         "WHERE usename = %s AND pid <> pg_backend_pid()"
     )
-    reply = await api.sql(ENGINE, statement, [bound.target])
+    reply = await api.command(ENGINE, statement, [bound.target])
     return _receipt("end_sessions", Effect.END_SESSIONS, bound, reply, api)
 
 

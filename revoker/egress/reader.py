@@ -77,15 +77,15 @@ class PoolReader:
         return aws.read_answer(await self._pool.ask(request, self._bucket), service, operation)
 
     async def login(self, engine: str, credential: Credential) -> Reply:
-        from revoker.egress import database
+        from revoker.egress import databases
 
         try:
-            self._engine(engine)
+            row = databases.engine(engine)
             self._pool.check_stop()
-            server = database.from_uri(credential, self._pool.settings)
-            line, at, limit = self._pool.line(), self.now, self._limit
+            server = databases.from_uri(row, self._provider.id, credential, self._pool.settings)
+            call = databases.Call(server, self._pool.line(), self._limit, self.now)
             async with self._bucket.turn(self._bucket.ticket()):
-                return await asyncio.to_thread(database.login, server, line, limit=limit, at=at)
+                return await asyncio.to_thread(row.login, call)
         except EgressRefused:
             return self._refused()
         except (NotSent, Lost) as error:
@@ -95,10 +95,6 @@ class PoolReader:
     def _limit(self) -> float:
         """Seconds that one request may take."""
         return self._pool.settings.verify.timeout.total_seconds()
-
-    def _engine(self, engine: str) -> None:
-        if engine != "postgresql":
-            raise EgressRefused(f"There is no login for {engine!r}.", safe="nothing was sent")
 
     async def _ask(self, method: str, path: str, host: str | None, **parts: Any) -> Reply:
         try:

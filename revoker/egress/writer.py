@@ -88,25 +88,23 @@ class PoolWriter(PoolReader):
         )
         return await self._http(where, lambda: vault_http.send(client, method, path, json))
 
-    async def sql(self, engine: str, statement: str, values: Sequence[Any] = ()) -> Reply:
+    async def command(self, engine: str, text: str, values: Sequence[Any] = ()) -> Reply:
         from dataclasses import replace
 
-        from revoker.egress import database
+        from revoker.egress import databases
 
-        self._engine(engine)
-        named = database.from_uri(self._bound.credential, self._pool.settings)
+        row = databases.engine(engine)
+        named = databases.from_uri(row, self._provider.id, self._bound.credential, self._pool.settings)
         user, password = self.setting("user"), self.authority("password")
-        if not user or password is None:
+        if not (user or row.nameless) or password is None:
             raise AuthorityError(
                 f"No authority is configured for {self._provider.title}.",
                 safe="nothing was sent",
                 next=f"set user and password in [authority.{self._provider.id}]",
             )
-        server = replace(named, user=user, password=password, database=self.setting("database") or named.database)
-        line, at = self._pool.line(), self.now
-        return await self._change(
-            server.shown, lambda: database.statement(server, line, statement, values, limit=self._limit, at=at)
-        )
+        server = replace(named, user=user or "", password=password, database=self.setting("database") or named.database)
+        call = databases.Call(server, self._pool.line(), self._limit, self.now)
+        return await self._change(server.shown, lambda: row.change(call, text, values))
 
     def _vault_token(self) -> Secret:
         token = self.authority("token")

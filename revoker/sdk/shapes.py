@@ -102,8 +102,9 @@ class Reader(Protocol):
     async def login(self, engine: str, credential: Credential) -> Reply:
         """One login attempt at a database; Reply.code is the server's error code and text its message, json the identity row.
 
-        The row of PostgreSQL: user, superuser, createrole, createdb, replication, bypassrls, valid_until, and
-        `used_password`, which is False when the server let us in without asking for one. There is no status.
+        `engine` is a row of egress.databases.ENGINES. PostgreSQL's row: user, superuser, createrole, createdb,
+        replication, bypassrls, valid_until, and `used_password`, which is False when the server let us in without
+        asking for one. There is no status.
         """
         ...
 
@@ -148,8 +149,12 @@ class Writer(Reader, Protocol):
         """One changing Vault call through hvac's adapter; the authority's token when `auth` is None."""
         ...
 
-    async def sql(self, engine: str, statement: str, values: Sequence[Any] = ()) -> Reply:
-        """One statement as the authority on the credential's own (owned) host; json holds the rows."""
+    async def command(self, engine: str, text: str, values: Sequence[Any] = ()) -> Reply:
+        """One command as the authority on the credential's own (owned) host; json holds the rows or the answer.
+
+        For SQL engines `text` is one statement and `values` are bound by the driver; for the others it is what their
+        module in egress.databases says. A Secret among the values is revealed only on the wire.
+        """
         ...
 
 

@@ -24,7 +24,7 @@ READS = ("Get", "List", "Describe", "Simulate")
 class Sent:
     """One recorded request."""
 
-    how: str  # get, query, send, aws_read, aws_write, login, sql, github_write, vault_write
+    how: str  # get, query, send, aws_read, aws_write, login, command, github_write, vault_write
     method: str
     host: str
     path: str  # for AWS `service:Operation`, for a login the engine
@@ -194,5 +194,5 @@ class FakeWriter(FakeReader):
     async def vault_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
         return self._ask(Sent("vault_write", method, self._host(None), path, auth, plain(json)))
 
-    async def sql(self, engine: str, statement: str, values: Sequence[Any] = ()) -> Reply:
-        return self._ask(Sent("sql", "SQL", "database", statement, json=list(values)))
+    async def command(self, engine: str, text: str, values: Sequence[Any] = ()) -> Reply:
+        return self._ask(Sent("command", "COMMAND", "database", text, json=list(values)))

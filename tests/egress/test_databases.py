@@ -58,14 +58,14 @@ def test_statements_and_disabled_logins(postgresql: PostgreSQL, monkeypatch: pyt
     async def work(pool: Pool) -> list[Reply]:
         api = writer(pool, PROVIDER, bound, mark="m", allow=lambda: None)
         replies = [
-            await api.sql("postgresql", "CREATE ROLE leaky LOGIN PASSWORD 'old' VALID UNTIL '2031-01-01'"),
+            await api.command("postgresql", "CREATE ROLE leaky LOGIN PASSWORD 'old' VALID UNTIL '2031-01-01'"),
             await api.login("postgresql", cred),
-            await api.sql("postgresql", "ALTER ROLE leaky NOLOGIN"),
+            await api.command("postgresql", "ALTER ROLE leaky NOLOGIN"),
             await api.login("postgresql", cred),
-            await api.sql("postgresql", "SELECT rolname FROM pg_roles WHERE rolname = %s", ["leaky"]),
-            await api.sql("postgresql", "SELECT nonsense"),
+            await api.command("postgresql", "SELECT rolname FROM pg_roles WHERE rolname = %s", ["leaky"]),
+            await api.command("postgresql", "SELECT nonsense"),
         ]
-        await api.sql("postgresql", "DROP ROLE leaky")
+        await api.command("postgresql", "DROP ROLE leaky")
         return replies
 
     made, live, off, shut, rows, wrong = with_pool(config(postgresql, authority=authority), work)
