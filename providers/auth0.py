@@ -16,6 +16,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Receipt,
     Residual,
@@ -39,6 +40,7 @@ from revoker.sdk import (
 DOCS = "https://auth0.com/docs/api/management/v2"
 ROTATE = "https://auth0.com/docs/get-started/applications/rotate-client-secret"
 GRANT = "/oauth/token"
+NO_CODE = "no-such-code"
 NEEDS = "a Management API token with update:client_keys"
 
 TOKEN_ANSWERS = (
@@ -65,7 +67,7 @@ async def verify_secret(cred: Credential, api: Reader) -> Verdict:
         "grant_type": "authorization_code",
         "client_id": cred.parts.get("key_id", ""),
         "client_secret": cred.secret,
-        "code": "no-such-code",
+        "code": NO_CODE,
         "redirect_uri": "https://localhost/",
     }
     return judge(await api.query(GRANT, form=form, host=cred.parts.get("host")), SECRET_ANSWERS, api.now)
@@ -91,7 +93,13 @@ PROVIDER = Provider(
     title="Auth0",
     hosts=(),
     docs=DOCS,
-    reads=(GRANT,),
+    reads=(
+        Read(
+            GRANT,
+            form=("grant_type", "client_id", "client_secret", "code", "redirect_uri"),
+            fixed={"grant_type": ("authorization_code",), "code": (NO_CODE,)},  # any other grant, or a real code, makes a token
+        ),
+    ),
     authority={"management_token": NEEDS},
     kinds=(
         Kind(

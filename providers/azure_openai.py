@@ -21,6 +21,7 @@ from revoker.sdk import (
     Proof,
     Propagation,
     Provider,
+    Read,
     Reader,
     Receipt,
     Reply,
@@ -199,7 +200,7 @@ PROVIDER = Provider(
     title="Azure OpenAI",
     hosts=(ARM,),
     docs=DOCS,
-    reads=(LIST_KEYS,),
+    reads=(Read(LIST_KEYS),),
     authority={
         "arm_token": f"access token for Azure Resource Manager with {NEEDS}",
         "subscription": "the subscription whose accounts are searched",

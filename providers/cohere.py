@@ -8,6 +8,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Verdict,
     bearer,
@@ -41,7 +42,7 @@ PROVIDER = Provider(
     title="Cohere",
     hosts=("api.cohere.com",),
     docs="https://docs.cohere.com/reference/errors",
-    reads=(CHECK,),
+    reads=(Read(CHECK),),
     kinds=(
         Kind(
             id="cohere_api_key",

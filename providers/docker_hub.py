@@ -25,6 +25,7 @@ from revoker.sdk import (
     Proof,
     Propagation,
     Provider,
+    Read,
     Reader,
     Receipt,
     Reply,
@@ -220,7 +221,7 @@ PROVIDER = Provider(
     title="Docker Hub",
     hosts=("hub.docker.com",),
     docs=DOCS,
-    reads=(LOGIN,),
+    reads=(Read(LOGIN, json=("identifier", "secret")),),
     authority={"bearer": BEARER},
     check_authority=can_read("bearer", {"access tokens of the owner": "/v2/access-tokens"}),
     kinds=(

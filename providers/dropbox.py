@@ -11,6 +11,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Receipt,
     Verdict,
@@ -65,7 +66,7 @@ PROVIDER = Provider(
     title="Dropbox",
     hosts=("api.dropboxapi.com",),
     docs="https://www.dropbox.com/developers/documentation/http/documentation",
-    reads=("/2/check/user", "/2/check/app"),
+    reads=tuple(Read(f"/2/check/{who}", json=("query",)) for who in ("user", "app")),
     kinds=(
         Kind(
             id="dropbox_token",

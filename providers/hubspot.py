@@ -8,6 +8,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Verdict,
     dead,
@@ -37,7 +38,7 @@ PROVIDER = Provider(
     title="HubSpot",
     hosts=("api.hubapi.com",),
     docs="https://developers.hubspot.com/docs",
-    reads=(INFO,),
+    reads=(Read(INFO, json=("tokenKey",)),),
     kinds=(
         Kind(
             id="hubspot_token",

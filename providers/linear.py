@@ -13,6 +13,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Receipt,
     Verdict,
@@ -83,7 +84,7 @@ PROVIDER = Provider(
     title="Linear",
     hosts=("api.linear.app",),
     docs=DOCS,
-    reads=("/graphql",),
+    reads=(Read("/graphql", json=("query",), fixed={"query": (WHO["query"],)}),),
     kinds=(
         _kind(
             "linear_api_key",

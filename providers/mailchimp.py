@@ -10,6 +10,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Reply,
     Verdict,
@@ -75,7 +76,7 @@ PROVIDER = Provider(
     title="Mailchimp",
     hosts=(*HOSTS, MANDRILL),
     docs="https://mailchimp.com/developer/marketing/docs/fundamentals/",
-    reads=(PING,),
+    reads=(Read(PING, json=("key",)),),
     kinds=(
         Kind(
             id="mailchimp_key",

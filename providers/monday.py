@@ -8,6 +8,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Verdict,
     dead,
@@ -36,7 +37,7 @@ PROVIDER = Provider(
     title="monday.com",
     hosts=("api.monday.com",),
     docs="https://developer.monday.com/api-reference/",
-    reads=("/v2",),
+    reads=(Read("/v2", json=("query",), fixed={"query": (WHO["query"],)}),),
     kinds=(
         Kind(
             id="monday_token",

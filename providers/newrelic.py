@@ -8,6 +8,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Verdict,
     anywhere,
@@ -71,7 +72,7 @@ PROVIDER = Provider(
     title="New Relic",
     hosts=HOSTS,
     docs="https://docs.newrelic.com/docs/apis/nerdgraph/get-started/introduction-new-relic-nerdgraph/",
-    reads=(GRAPH,),
+    reads=(Read(GRAPH, json=("query",), fixed={"query": (QUERY,)}),),
     kinds=(
         Kind(
             id="newrelic_user_key",

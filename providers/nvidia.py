@@ -8,6 +8,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Verdict,
     Verifier,
@@ -62,7 +63,7 @@ PROVIDER = Provider(
     title="NVIDIA NGC",
     hosts=("api.ngc.nvidia.com",),
     docs=DOCS,
-    reads=(CALLER,),
+    reads=(Read(CALLER, form=("credentials",)),),
     kinds=(
         _kind(
             "nvidia_api_key",

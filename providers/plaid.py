@@ -18,6 +18,7 @@ from revoker.sdk import (
     Proof,
     Propagation,
     Provider,
+    Read,
     Reader,
     Receipt,
     Reply,
@@ -122,7 +123,10 @@ PROVIDER = Provider(
     title="Plaid",
     hosts=HOSTS,
     docs="https://plaid.com/docs/api/",
-    reads=("/institutions/get", "/item/get"),
+    reads=(
+        Read("/institutions/get", json=("client_id", "secret", "count", "offset", "country_codes"), fixed={"count": (1,)}),
+        Read("/item/get", json=("client_id", "secret", "access_token")),
+    ),
     authority={"secret": CLIENT, "client_id": "that client's id"},
     kinds=(
         Kind(

@@ -14,6 +14,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Reply,
     Validity,
@@ -70,7 +71,7 @@ PROVIDER = Provider(
     title="Railway",
     hosts=("backboard.railway.com",),
     docs=DOCS,
-    reads=(PATH,),
+    reads=(Read(PATH, json=("query",), fixed={"query": (ACCOUNT, WORKSPACE, PROJECT)}),),
     kinds=(
         Kind(
             id="railway_token",

@@ -18,6 +18,7 @@ from revoker.sdk import (
     Proof,
     Propagation,
     Provider,
+    Read,
     Reader,
     Receipt,
     Reply,
@@ -44,6 +45,7 @@ from revoker.sdk import (
 DOCS = "https://docs.slack.dev/reference/methods/auth.test"
 HOOK_DOCS = "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks"
 HOOKS = "hooks.slack.com"
+NO_MESSAGE = "not a message"  # no JSON: Slack cannot post it
 GONE = ("token_revoked", "token_expired", "account_inactive")
 LIMITED = ("missing_scope", "team_access_not_granted", "org_login_required", "ekm_access_denied", "not_allowed_token_type")
 
@@ -84,7 +86,7 @@ async def verify_webhook(cred: Credential, api: Reader) -> Verdict:
     path = cred.secret.reveal().removeprefix(f"https://{HOOKS}")
     if not path.startswith("/services/"):
         return skip("no_safe_check")
-    reply = await api.query(path, form={"payload": "not a message"}, host=HOOKS)
+    reply = await api.query(path, form={"payload": NO_MESSAGE}, host=HOOKS)
     return judge(reply, WEBHOOK_ANSWERS, api.now)
 
 
@@ -169,7 +171,7 @@ PROVIDER = Provider(
     title="Slack",
     hosts=("slack.com", HOOKS),
     docs="https://docs.slack.dev/authentication/tokens",
-    reads=("/api/auth.test", "/services/*"),
+    reads=(Read("/api/auth.test"), Read("/services/*", form=("payload",), fixed={"payload": (NO_MESSAGE,)})),
     authority={
         "client_id": "the app's client id",
         "client_secret": "the app's client secret",

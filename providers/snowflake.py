@@ -11,6 +11,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Reader,
     Residual,
     Verdict,
@@ -25,6 +26,7 @@ from revoker.sdk import (
 
 DOCS = "https://docs.snowflake.com/en/user-guide/programmatic-access-tokens"
 SQL = "/api/v2/statements"
+WHO = "select current_user(), current_role()"
 
 ANSWERS = (
     live(200, has=["data.0.0"]),
@@ -41,7 +43,7 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
     reply = await api.query(
         SQL,
         auth=bearer(cred.secret),
-        json={"statement": "select current_user(), current_role()", "timeout": 10},
+        json={"statement": WHO, "timeout": 10},
         headers={"X-Snowflake-Authorization-Token-Type": "PROGRAMMATIC_ACCESS_TOKEN"},
         host=cred.parts.get("host"),
     )
@@ -53,7 +55,7 @@ PROVIDER = Provider(
     title="Snowflake",
     hosts=(),
     docs="https://docs.snowflake.com/en/developer-guide/sql-api/index",
-    reads=(SQL,),
+    reads=(Read(SQL, json=("statement", "timeout"), fixed={"statement": (WHO,)}),),
     kinds=(
         Kind(
             id="snowflake_pat",

@@ -12,6 +12,7 @@ from revoker.sdk import (
     Proof,
     Propagation,
     Provider,
+    Read,
     Reader,
     Receipt,
     Reply,
@@ -88,7 +89,7 @@ PROVIDER = Provider(
     title="Square",
     hosts=HOSTS,
     docs="https://developer.squareup.com/docs/build-basics/access-tokens",
-    reads=(STATUS,),
+    reads=(Read(STATUS),),
     authority={"client_secret": CLIENT, "client_id": "that application's id"},
     kinds=(
         Kind(

@@ -19,6 +19,7 @@ from revoker.sdk import (
     Proof,
     Propagation,
     Provider,
+    Read,
     Reader,
     Receipt,
     Reply,
@@ -150,7 +151,7 @@ PROVIDER = Provider(
     title="Weights & Biases",
     hosts=("api.wandb.ai",),
     docs="https://docs.wandb.ai",
-    reads=(GRAPHQL,),
+    reads=(Read(GRAPHQL, json=("query",), fixed={"query": (VIEWER, KEYS)}),),
     kinds=(
         _kind(
             "wandb_api_key",

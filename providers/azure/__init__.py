@@ -14,6 +14,7 @@ from revoker.sdk import (
     OfflineCheck,
     Propagation,
     Provider,
+    Read,
     Residual,
     checksum,
     example_value,
@@ -116,7 +117,7 @@ PROVIDER = Provider(
     title="Microsoft Azure",
     hosts=(entra.GRAPH, storage.ARM),
     docs="https://learn.microsoft.com/azure/",
-    reads=(storage.LIST_KEYS,),
+    reads=(Read(storage.LIST_KEYS),),
     authority={
         "graph_token": f"access token for Microsoft Graph with {GRAPH_NEEDS}",
         "arm_token": f"access token for Azure Resource Manager with {ARM_NEEDS}",

@@ -18,6 +18,7 @@ from revoker.sdk import (
     OfflineCheck,
     Propagation,
     Provider,
+    Read,
     Residual,
     bound_as_itself,
     checksum,
@@ -116,7 +117,7 @@ PROVIDER = Provider(
     title="GitHub",
     hosts=("api.github.com",),
     docs="https://docs.github.com/en/rest",
-    reads=("/applications/*/token",),
+    reads=(Read("/applications/*/token", json=("access_token",)),),
     authority={
         AUTHORITY: "the client secret of the OAuth or GitHub App that made the token",
         "client_id": "the app's client id",

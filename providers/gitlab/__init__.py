@@ -16,6 +16,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Residual,
     absent,
     bound_as_itself,
@@ -111,7 +112,7 @@ PROVIDER = Provider(
     title="GitLab",
     hosts=("gitlab.com",),
     docs="https://docs.gitlab.com/security/tokens/",
-    reads=(deploy.BY_VALUE,),
+    reads=(Read(deploy.BY_VALUE, json=("token",)),),
     authority={AUTHORITY: NEEDS},
     check_authority=can_read(AUTHORITY, {"a working token": tokens.SELF}, auth=tokens.by_token),
     kinds=(

@@ -62,7 +62,7 @@ class PoolReader:
         headers: Mapping[str, str] = NOTHING,
         host: str | None = None,
     ) -> Reply:
-        if not may_query(self._provider, path):
+        if not may_query(self._provider.reads, path, json, form):
             return self._refused()
         return await self._ask("POST", path, host, auth=auth, json=json, form=form, headers=headers)
 

@@ -41,6 +41,7 @@ from revoker.sdk.offline import (
     jwt_claims,
     known_examples,
 )
+from revoker.sdk.reads import Read, may_query
 from revoker.sdk.ready import (
     anywhere,
     at_its_host,
@@ -79,7 +80,6 @@ from revoker.sdk.shapes import (
     Verifier,
     Writer,
     evidence,
-    may_query,
     with_code,
 )
 
@@ -107,6 +107,7 @@ __all__ = [
     "Proof",
     "Propagation",
     "Provider",
+    "Read",
     "Reader",
     "Receipt",
     "Reply",

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from revoker.model import NOTHING, Bound, Credential, Effect, Evidence, Issued, Receipt, Secret, Unbound, Verdict
+from revoker.sdk.reads import Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Reader(Protocol):
         headers: Mapping[str, str] = NOTHING,
         host: str | None = None,
     ) -> Reply:
-        """A POST that reads. Its path must stand in Provider.reads, or egress refuses it."""
+        """A POST that reads. Its path and the shape of its body must stand in Provider.reads, or egress refuses it."""
         ...
 
     async def aws_read(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
@@ -268,7 +269,7 @@ class Provider:
     hosts: tuple[str, ...]  # the only hosts that may be dialled, unless the operator's [endpoints] says otherwise
     docs: str
     kinds: tuple[Kind, ...]
-    reads: tuple[str, ...] = ()  # POST paths that only read; `*` stands for one part of a path, a last `/*` for any path below it
+    reads: tuple[Read, ...] = ()  # the POSTs that only read, by path and body
     authority: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # name -> what it is, for doctor and docs
     check_authority: Callable[[Reader], Awaitable[Mapping[str, bool | None]]] | None = None  # right -> held, read-only
 
@@ -277,21 +278,6 @@ def evidence(reply: Reply, now: datetime) -> Evidence:
     """What a verdict may keep of a reply."""
     code = reply.code if reply.code is None else "".join(c for c in reply.code if c.isprintable())[:64]
     return Evidence(reply.host, reply.status, code, reply.at or now)
-
-
-def may_query(provider: Provider, path: str) -> bool:
-    """True when a POST to this path is declared to read only. A `*` stands for one part of a path, a last `/*` for any rest."""
-    return ".." not in path and any(_covers(known, path) for known in provider.reads)
-
-
-def _covers(known: str, path: str) -> bool:
-    if "*" not in known:
-        return known == path
-    start, rest = (known[:-2], True) if known.endswith("/*") else (known, False)
-    wanted, given = start.split("/"), path.split("/")
-    if len(given) <= len(wanted) if rest else len(given) != len(wanted):
-        return False
-    return all(want == part or (want == "*" and part != "") for want, part in zip(wanted, given, strict=False))
 
 
 def with_code(reply: Reply, read: Callable[[Reply], str | None]) -> Reply:

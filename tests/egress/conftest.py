@@ -16,7 +16,7 @@ import pytest
 from revoker.config import NetworkSettings, Settings, VerifySettings
 from revoker.egress.http import Pool, open_pool
 from revoker.model import Credential, Secret, Verdict
-from revoker.sdk import Budget, Kind, Manual, Propagation, Provider, Reader, live, probe
+from revoker.sdk import Budget, Kind, Manual, Propagation, Provider, Read, Reader, live, probe
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 T = TypeVar("T")
@@ -142,7 +142,12 @@ def kind(budget: Budget = UNLIMITED, **more: Any) -> Kind:
 
 def provider(*kinds: Kind, **more: Any) -> Provider:
     """A provider with one declared host."""
-    values: dict[str, Any] = {"id": "lab", "hosts": ("api.lab.invalid", "other.lab.invalid"), "reads": ("/query",), **more}
+    values: dict[str, Any] = {
+        "id": "lab",
+        "hosts": ("api.lab.invalid", "other.lab.invalid"),
+        "reads": (Read("/query", json=("a",)),),
+        **more,
+    }
     return Provider(title="Lab", docs="https://docs.invalid", kinds=kinds or (kind(),), **values)
 
 

@@ -139,7 +139,7 @@ class FakeReader:
         headers: Mapping[str, str] = NOTHING,
         host: str | None = None,
     ) -> Reply:
-        assert may_query(self.provider, path), f"{path} is not declared as a POST that reads"
+        assert may_query(self.provider.reads, path, json, form), f"{path} with this body is not declared as a POST that reads"
         return self._ask(Sent("query", "POST", self._host(host), path, auth, plain(json), plain(form), {}, dict(headers)))
 
     async def aws_read(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:

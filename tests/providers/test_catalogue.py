@@ -46,7 +46,8 @@ def test_a_provider_file_is_short(path: Path) -> None:
 def test_a_provider_says_where_it_may_go_and_where_it_is_described(provider: Provider) -> None:
     assert HTTPS.fullmatch(provider.docs)
     assert all(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host) for host in provider.hosts)
-    assert all(path.startswith("/") for path in provider.reads)
+    assert all(read.path.startswith("/") for read in provider.reads)
+    assert len(set(provider.hosts)) == len(provider.hosts)
     assert provider.kinds
 
 
@@ -138,3 +139,19 @@ def test_a_check_that_proves_a_pair_sends_both_halves(provider: Provider, kind: 
         said = f"{sent.auth.user} {sent.auth.template} {sent.auth.value.reveal()}" if sent.auth else ""
         said += f" {sent.form} {sent.json}"
         assert whole or all(half in said for half in (cred.secret.reveal(), *(cred.parts[name] for name in kind.needs)))
+
+
+LANGUAGES = {"query", "statement", "grant_type"}  # fields whose text decides whether a call reads, changes or mints
+
+
+@pytest.mark.parametrize("provider", [p for p in PROVIDERS if p.reads], ids=lambda provider: provider.id)
+def test_a_post_that_reads_names_its_whole_body(provider: Provider) -> None:
+    for read in provider.reads:
+        names = {*read.json, *read.form}
+        assert set(read.fixed) <= names
+        assert not (read.json and read.form)
+        said = {value for values in read.fixed.values() for value in values if isinstance(value, str)}
+        assert not any("mutation" in text for text in said)
+        for name in names & LANGUAGES:
+            simple = name == "query" and "graphql" not in read.path and provider.id == "dropbox"  # an echo
+            assert name in read.fixed or simple, f"{read.path}: the text of {name} must be fixed"

@@ -14,7 +14,7 @@ from revoker.errors import ActionFailed, OutcomeUnknown
 from revoker.model import Bound, Credential, Effect, Proof, Secret, Validity
 from revoker.sdk import (
     ListUnread,
-    Provider,
+    Read,
     Reply,
     by_hint,
     dead,
@@ -122,10 +122,41 @@ def test_what_is_no_id_stays_out_of_a_path(value: object) -> None:
 
 
 def test_which_posts_read() -> None:
-    provider = Provider("x", "X", ("x.example",), "https://x.example", (), reads=("/api/test", "/hooks/*", "/role/*/lookup"))
-    assert all(may_query(provider, path) for path in ("/api/test", "/hooks/a/b", "/role/web/lookup"))
+    reads = (Read("/api/test"), Read("/hooks/*"), Read("/role/*/lookup"))
+    assert all(may_query(reads, path) for path in ("/api/test", "/hooks/a/b", "/role/web/lookup"))
     refused = ("/api/test/x", "/api/tes", "/hooks", "/hooks/../api/other", "/role/web/other", "/role/a/b/lookup", "/role//lookup")
-    assert not any(may_query(provider, path) for path in refused)
+    assert not any(may_query(reads, path) for path in refused)
+
+
+QUERY = "{ viewer { id } }"
+
+
+@pytest.mark.parametrize(
+    ("json", "form", "allowed"),
+    [
+        ({"query": QUERY, "limit": 1}, {}, True),
+        ({"limit": 1, "query": QUERY}, {}, True),
+        ({"query": "mutation { deleteEverything }", "limit": 1}, {}, False),
+        ({"query": QUERY, "limit": True}, {}, False),  # 1 and True are equal in Python, and not on the wire
+        ({"query": QUERY}, {}, False),
+        ({"query": QUERY, "limit": 1, "variables": {}}, {}, False),
+        ({"query": QUERY, "limit": 1}, {"also": "this"}, False),
+        ({}, {"query": QUERY, "limit": "1"}, False),
+        ([QUERY, 1], {}, False),
+        (None, {}, False),
+    ],
+)
+def test_a_post_reads_only_with_the_declared_body(json: Any, form: dict[str, str], allowed: bool) -> None:
+    reads = (Read("/graphql", json=("query", "limit"), fixed={"query": (QUERY,), "limit": (1,)}),)
+    assert may_query(reads, "/graphql", json, form) is allowed
+
+
+def test_a_post_without_a_declared_body_has_none() -> None:
+    reads = (Read("/check"),)
+    assert may_query(reads, "/check")
+    assert may_query(reads, "/check", {})
+    assert not may_query(reads, "/check", {"delete": True})
+    assert not may_query(reads, "/check", [])
 
 
 def bound() -> Bound:

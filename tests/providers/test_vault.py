@@ -67,7 +67,9 @@ def secret_id(openbao: OpenBao, role: str) -> Credential:
 
 def test_only_lookups_are_reads() -> None:
     provider, _ = OWNERS["vault_token"]
-    assert may_query(provider, "/v1/auth/approle/role/deploy/secret-id/lookup")
+    body = {"secret_id": "made-up"}
+    assert may_query(provider.reads, "/v1/auth/approle/role/deploy/secret-id/lookup", body)
+    assert not may_query(provider.reads, "/v1/auth/approle/role/deploy/secret-id/lookup", body | {"ttl": "1h"})
     for path in (
         "/v1/auth/approle/role/deploy/secret-id",
         "/v1/auth/approle/role/deploy/secret-id/destroy",
@@ -77,7 +79,8 @@ def test_only_lookups_are_reads() -> None:
         "/v1/auth/token/revoke",
         "/v1/auth/token/lookup/x",
     ):
-        assert not may_query(provider, path), path
+        assert not may_query(provider.reads, path, body), path
+        assert not may_query(provider.reads, path), path
 
 
 @pytest.mark.slow
