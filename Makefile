@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: drill test test-fast lint format bench docs lock clean
+.PHONY: drill test test-fast lint format security bench docs lock clean
 
 drill: .venv/lab.done  ## the main job end to end, against real servers and fake providers on loopback
 	$(BIN)/revoker drill --out drill-out
@@ -23,6 +23,9 @@ lint: .venv/dev.done  ## ruff, mypy --strict, the layers
 format: .venv/dev.done
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+security: .venv/dev.done  ## run the tests of docs/security.md and write the page with their results
+	$(BIN)/python -m pytest -m row -n auto --dist loadfile --security-page docs/security.md
 
 bench: .venv/dev.done  ## the figures of docs/benchmarks.md, against the real kingfisher
 	$(BIN)/python bench/run.py

@@ -14,6 +14,7 @@ from tests import loopback_guard
 if TYPE_CHECKING:
     from revoker.lab.servers import Moto, OpenBao, PostgreSQL
 
+pytest_plugins = ["tests.security_results"]
 loopback_guard.install()
 
 

@@ -102,6 +102,7 @@ def test_one_undeclared_place_keeps_the_gate_shut() -> None:
     assert reason(KIND, credential(), ownership, Claim(locations=places)) == "not_owned"
 
 
+@pytest.mark.row("N-12")
 def test_own_canaries_and_examples_are_never_asked_even_in_a_lab() -> None:
     lab = OwnershipSettings(assume=True)
     canary = credential(key_id="CANARY-1")
@@ -114,6 +115,7 @@ def test_half_a_pair_is_not_asked() -> None:
     assert reason(replace(KIND, needs=("key_id",)), credential(), OwnershipSettings(assume=True)) == "incomplete"
 
 
+@pytest.mark.row("W-3")
 def test_an_identity_that_contradicts_the_accounts_makes_it_foreign() -> None:
     settings = replace(Settings(), ownership=OwnershipSettings(accounts={"thing": (OURS,)}))
     assert is_foreign("thing", Identity(account="other"), settings)

@@ -80,6 +80,7 @@ def secrets_of(lab: Lab, cast: Cast) -> list[str]:
     return [*(one.secret for one in cast.planted), *cast.secrets.values(), *stored(lab), *made]
 
 
+@pytest.mark.row("S-9", "S-3")
 def test_no_file_and_no_output_holds_a_secret(handled: tuple[Workspace, Lab, Cast, Argv]) -> None:
     space, lab, cast, _ = handled
     temp = Path(space.environment["TMPDIR"])
@@ -89,6 +90,7 @@ def test_no_file_and_no_output_holds_a_secret(handled: tuple[Workspace, Lab, Cas
     assert check.ok, check.detail
 
 
+@pytest.mark.row("S-1")
 def test_no_process_had_a_secret_in_its_arguments(handled: tuple[Workspace, Lab, Cast, Argv]) -> None:
     _, lab, cast, argv = handled
     assert any(b"revoker" in line for line in argv.seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def test_refusals_that_come_too_fast_count_once() -> None:
     assert (life.status, life.refusals) == (Status.DYING, 1)
 
 
+@pytest.mark.row("F13")
 def test_one_acceptance_starts_the_count_again() -> None:
     life = run(Life(), (0, LIVE), (1, Effect.REVOKE), (1, DEAD), (6, DEAD), (7, LIVE), (11, DEAD))
     assert (life.status, life.refusals, life.refused_at) == (Status.DYING, 1, at(11))
@@ -118,6 +120,7 @@ def test_nothing_but_refusals_ever_makes_dead(events: list[tuple[Verdict, float]
 
 
 @given(st.lists(st.tuples(st.sampled_from([LIVE, DEAD, UNKNOWN]), st.floats(0.1, 20)), min_size=1, max_size=40))
+@pytest.mark.row("F13")
 def test_dead_after_a_change_rests_on_refusals_over_the_whole_window(events: list[tuple[Verdict, float]]) -> None:
     life, now = run(Life(), (0, LIVE), (0, Effect.REVOKE)), START
     streak: list[datetime] = []

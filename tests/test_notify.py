@@ -76,6 +76,7 @@ def store(settings: Settings) -> Store:
     return opened
 
 
+@pytest.mark.row("W-9")
 def test_signed_and_once(store: Store, settings: Settings, receiver: Receiver) -> None:
     assert deliver(store, settings=settings, clock=lambda: NOW) == 2
     assert deliver(store, settings=settings, clock=lambda: NOW) == 0
@@ -87,6 +88,7 @@ def test_signed_and_once(store: Store, settings: Settings, receiver: Receiver) -
 
 
 @pytest.mark.parametrize("status", [302, 400, 500])
+@pytest.mark.row("F28")
 def test_what_is_not_taken_waits(store: Store, settings: Settings, receiver: Receiver, status: int) -> None:
     receiver.status = status
     assert deliver(store, settings=settings, clock=lambda: NOW) == 0
@@ -96,12 +98,14 @@ def test_what_is_not_taken_waits(store: Store, settings: Settings, receiver: Rec
     assert [json.loads(body)["id"] for _, body in receiver.posts][1:] == [1, 2]
 
 
+@pytest.mark.row("F28")
 def test_a_receiver_that_is_down_holds_up_nothing(store: Store, settings: Settings) -> None:
     down = replace(settings, notify=NotifySettings("http://127.0.0.1:9/hook", "env:HOOK_SECRET"))
     assert deliver(store, settings=down, clock=lambda: NOW) == 0
     assert len(events.undelivered(store)) == 2
 
 
+@pytest.mark.row("W-9")
 def test_unsigned_posts_are_refused(store: Store, settings: Settings, receiver: Receiver) -> None:
     with pytest.raises(ConfigError, match="no secret"):
         deliver(store, settings=replace(settings, notify=NotifySettings(receiver.url, None)), clock=lambda: NOW)

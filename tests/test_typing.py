@@ -8,6 +8,8 @@ import sys
 import uuid
 from pathlib import Path
 
+import pytest
+
 WRONG = Path(__file__).parent / "typing" / "wrong.py"
 ROOT = Path(__file__).parents[1]
 MARK = re.compile(r"  # type: ignore\[([a-z-]+)\]$")
@@ -36,6 +38,7 @@ def refused(path: Path, cache: Path) -> list[tuple[int, str]]:
     return [(int(line), code) for line, code in errors]
 
 
+@pytest.mark.row("N-11")
 def test_the_five_misuses_are_refused_and_nothing_else(tmp_path: Path) -> None:
     lines = WRONG.read_text(encoding="utf-8").splitlines()
     wanted = expected(lines)

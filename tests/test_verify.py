@@ -143,6 +143,7 @@ def test_a_dead_one_that_nobody_vouches_for_any_more_is_said_each_day(
     assert [t.fingerprint for t in recheck(store, settings=strict, clock=clock).resurrected] == [one]
 
 
+@pytest.mark.row("F16")
 def test_a_wave_of_refusals_is_not_believed(store: Store, settings: Settings, groq: Fake, clock: Clock) -> None:
     ingest(store, groq, clock, ["live"] * 8)
     sweep(store, settings, clock)
@@ -156,6 +157,7 @@ def test_a_wave_of_refusals_is_not_believed(store: Store, settings: Settings, gr
     assert {row.reason for row in credentials.select(store)} == {"outage_suspected"}
 
 
+@pytest.mark.row("F16")
 def test_a_few_refusals_among_many_are_believed(store: Store, settings: Settings, groq: Fake, clock: Clock) -> None:
     found = ingest(store, groq, clock, ["live"] * 8)
     sweep(store, settings, clock)
@@ -200,6 +202,7 @@ def test_a_refusal_by_our_instance_kills_nothing_of_another_one(
     assert statuses(store) == {known: Status.DYING, stranger: Status.UNKNOWN}
 
 
+@pytest.mark.row("F16")
 def test_a_provider_that_is_down_makes_nothing_dead(store: Store, settings: Settings, groq: Fake, clock: Clock) -> None:
     ingest(store, groq, clock, ["live", "never"])
     down = replace(settings, endpoints={"groq": "http://127.0.0.1:9"})

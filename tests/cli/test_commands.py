@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from revoker.errors import ExitCode
 from tests.cli.conftest import Space
 
@@ -118,6 +120,7 @@ def test_an_edited_export_is_found(space: Space) -> None:
     assert checked.json["ok"] is False
 
 
+@pytest.mark.row("F25")
 def test_recheck_finds_what_came_back_to_life(space: Space) -> None:
     space.plant("GROQ_API_KEY", "groq", "groq_api_key", state="disabled")
     space.cli("ingest", "leak.env", "--attest", "ours")
@@ -196,6 +199,7 @@ def test_a_report_in_each_format(space: Space) -> None:
     assert "D24" in space.cli("report").out
 
 
+@pytest.mark.row("S-10")
 def test_a_report_is_not_written_through_a_link(space: Space) -> None:
     (space.folder / "nothing.json").write_text("[]")
     space.cli("ingest", "nothing.json", "--format", "gitleaks")

@@ -42,6 +42,7 @@ def ran(*args: str, stdin: bytes = b"", folder: Path | None = None) -> subproces
     )
 
 
+@pytest.mark.row("S-1")
 def test_no_option_takes_a_secret() -> None:
     words = ("secret", "token", "password", "passphrase", "credential", "value")
     found = [("revoker", typer.main.get_command(app)), *commands()]
@@ -57,6 +58,7 @@ def test_key_options_take_files_only() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in samples.MAKERS if kind != "password"])
+@pytest.mark.row("S-1")
 def test_a_secret_on_the_command_line_is_refused_and_not_repeated(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     secret = samples.make(kind)
     for args in (
@@ -111,6 +113,7 @@ def test_long_arguments_are_not_repeated_by_the_parser(capsys: pytest.CaptureFix
     "target", ["revoker.config.load_settings", "revoker.store.open_store", "revoker.store.credentials.counts"]
 )
 @pytest.mark.parametrize("debug", [[], ["--debug"]])
+@pytest.mark.row("S-2")
 def test_an_unexpected_error_tells_its_type_and_never_a_value(
     target: str, debug: list[str], empty: Space, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +146,7 @@ def test_an_error_for_people_says_what_is_safe_and_what_next(empty: Space, monke
     assert said.err == "The store\\x1b[2J is away.\nCredential: fp_1\nStill safe: all of it\nNext: bring it back\n"
 
 
+@pytest.mark.row("S-3")
 def test_no_secret_in_any_output_at_debug(space: Space) -> None:
     for name, provider, kind in (
         ("A", "groq", "groq_api_key"),
@@ -166,6 +170,7 @@ def test_no_secret_in_any_output_at_debug(space: Space) -> None:
         assert secret.encode() not in files
 
 
+@pytest.mark.row("I-1")
 def test_hostile_names_act_in_no_command(space: Space) -> None:
     findings = [
         {
@@ -211,6 +216,7 @@ def test_a_report_comes_by_pipe_and_never_by_argument(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.row("S-6")
 def test_the_process_leaves_no_core_and_lets_nobody_look_in() -> None:
     code = (
         "import ctypes, resource, sys; from revoker.cli.hardening import harden; harden();"
@@ -222,6 +228,7 @@ def test_the_process_leaves_no_core_and_lets_nobody_look_in() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.row("S-2")
 def test_a_crash_outside_every_handler_shows_no_value() -> None:
     code = (
         "import threading; from revoker.cli.hardening import harden; harden()\n"

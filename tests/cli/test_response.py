@@ -160,6 +160,7 @@ def test_keys_and_names_come_in_pairs(space: Space) -> None:
     assert wrong.code == ExitCode.USAGE
 
 
+@pytest.mark.row("S-10")
 def test_private_files_stay_private(space: Space) -> None:
     leaked(space)
     space.cli("report", "-o", "r.html")

@@ -108,6 +108,7 @@ def test_what_counts_as_reading(service: str, operation: str, reads: bool) -> No
     assert aws.is_read(service, operation) is reads
 
 
+@pytest.mark.row("N-11")
 def test_a_reader_refuses_changes_before_anything_leaves(serve: Callable[..., Server]) -> None:
     server = serve(answering(answer()))
     key = cred("AKIA" + "Z" * 16, "s")
@@ -124,6 +125,7 @@ def test_external_entities_are_not_parsed(serve: Callable[..., Server]) -> None:
     assert (reply.trouble, reply.json) == ("wrong_type", None)
 
 
+@pytest.mark.row("N-4", "N-5")
 def test_nothing_ambient_signs_or_redirects_a_call(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:

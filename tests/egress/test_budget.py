@@ -165,6 +165,7 @@ def test_endless_waiting_is_given_back(serve: Callable[..., Server]) -> None:
 
 
 @pytest.mark.parametrize("header", [None, "86400", "soon"])
+@pytest.mark.row("F10")
 def test_too_many_without_a_reasonable_time_is_not_tried_again(header: str | None, serve: Callable[..., Server]) -> None:
     server = serve(answering(answer(429, b"{}", {"Retry-After": header or ""})))
     reply = with_pool(settings(server), lambda pool: pool.reader(provider()).get("/check"))
@@ -172,6 +173,7 @@ def test_too_many_without_a_reasonable_time_is_not_tried_again(header: str | Non
     assert len(server.seen) == 1
 
 
+@pytest.mark.row("F10")
 def test_the_budget_is_held_on_the_wire(serve: Callable[..., Server]) -> None:
     server, one = serve(answering(OK)), kind(Budget(100, 4))
 

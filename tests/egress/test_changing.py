@@ -90,6 +90,7 @@ def test_a_lost_answer_is_unknown_and_not_sent_again(handler: Any, serve: Callab
     assert time.monotonic() - start < 3
 
 
+@pytest.mark.row("N-10")
 def test_a_bomb_in_an_answer_is_unknown(serve: Callable[..., Server]) -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     server = serve(answering(answer(200, bomb, {"Content-Encoding": "gzip"})))
@@ -113,6 +114,7 @@ def test_what_was_certainly_not_sent(serve: Callable[..., Server]) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.row("N-4")
 def test_a_redirected_change_reaches_nobody_else(status: int, serve: Callable[..., Server]) -> None:
     second = serve(answering(answer()))
     first = serve(answering(answer(status, b"", {"Location": second.url})))
@@ -128,6 +130,7 @@ def test_a_refused_change_is_given_back_at_once(status: int, serve: Callable[...
     assert (reply.status, reply.code, len(server.seen)) == (status, "no", 1)
 
 
+@pytest.mark.row("N-3")
 def test_a_rebinding_name_is_not_dialled(serve: Callable[..., Server]) -> None:
     server = serve(answering(answer()))
 
@@ -139,6 +142,7 @@ def test_a_rebinding_name_is_not_dialled(serve: Callable[..., Server]) -> None:
     assert server.connections == 0
 
 
+@pytest.mark.row("N-5")
 def test_nothing_ambient_is_used(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     server, other = serve(answering(answer())), serve(answering(answer()))
     (tmp_path / ".netrc").write_text("default login ambient password ambient\n")
@@ -221,6 +225,7 @@ def test_what_is_the_operators_own_is_dialled_without_the_proxy(serve: Callable[
     assert proxy.connections == 0
 
 
+@pytest.mark.row("N-6")
 def test_a_proxy_of_ours_sees_no_secret_and_cannot_alter(serve: Callable[..., Server], tmp_path: Any) -> None:
     ca = trustme.CA()
     ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

@@ -89,6 +89,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.row("N-1")
 def test_a_host_of_somebody_elses_choice_is_never_dialled(host: str, serve: Callable[..., Server]) -> None:
     server, dialled = serve(answering(answer())), []
 
@@ -103,6 +104,7 @@ def test_a_host_of_somebody_elses_choice_is_never_dialled(host: str, serve: Call
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.row("N-1")
 def test_a_path_cannot_lead_elsewhere(path: str, serve: Callable[..., Server]) -> None:
     server = serve(answering(answer()))
     assert ask(settings(server), path).trouble == "refused_by_policy"
@@ -163,6 +165,7 @@ DENIED = [
 
 
 @pytest.mark.parametrize("text", DENIED)
+@pytest.mark.row("N-2")
 def test_denied_as_literal_and_as_answer(text: str) -> None:
     assert not address_allowed(ip_address(text), [])
     with pytest.raises(EgressRefused):
@@ -172,10 +175,12 @@ def test_denied_as_literal_and_as_answer(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["8.8.8.8", "1.1.1.1", "100.128.0.1", "172.32.0.1", "168.63.129.17", "2606:4700::1111", "2a00:1450::1"]
 )
+@pytest.mark.row("N-2")
 def test_public_addresses_are_allowed(text: str) -> None:
     assert check_addresses([text, text], []) == (text,)
 
 
+@pytest.mark.row("N-2")
 def test_allow_opens_networks_but_metadata_only_by_its_exact_address() -> None:
     everything = [ip_network("0.0.0.0/0"), ip_network("::/0")]
     assert address_allowed(ip_address("10.0.0.1"), everything)
@@ -196,6 +201,7 @@ def test_allow_opens_networks_but_metadata_only_by_its_exact_address() -> None:
         ([], 0),
     ],
 )
+@pytest.mark.row("N-3")
 def test_all_answers_of_a_name_are_checked(answers: list[str], dials: int, serve: Callable[..., Server]) -> None:
     server = serve(answering(answer()))
 
@@ -208,6 +214,7 @@ def test_all_answers_of_a_name_are_checked(answers: list[str], dials: int, serve
     assert reply.trouble == (None if dials else "connect" if not answers else "refused_by_policy")
 
 
+@pytest.mark.row("N-3")
 def test_a_name_is_checked_again_for_each_connection(serve: Callable[..., Server]) -> None:
     server, lookups = serve(answering(answer(headers={"Connection": "close"}))), []
 
@@ -252,6 +259,7 @@ def reach(config: Settings, host: str | None, cred: Credential | None = None, of
     return found.origin if found else None
 
 
+@pytest.mark.row("N-1")
 def test_a_credentials_own_host_must_be_owned_exactly() -> None:
     config = Settings(ownership=OwnershipSettings(hosts=("vault.acme.invalid:8200",)))
     named = credential(host="vault.acme.invalid", port="8200")

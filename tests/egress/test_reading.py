@@ -55,6 +55,7 @@ def test_a_value_that_cannot_be_a_header_is_not_sent(value: str, serve: Callable
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.row("N-4")
 def test_no_redirect_reaches_anybody(status: int, serve: Callable[..., Server]) -> None:
     second = serve(answering(answer()))
     targets = [f"{second.url}/x", f"//127.0.0.1:{second.port}/x", f"http://localhost:{second.port}/"]
@@ -104,6 +105,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.row("N-10")
 def test_json_that_two_could_read_in_two_ways(name: str, serve: Callable[..., Server]) -> None:
     server = serve(answering(answer(200, BROKEN[name])))
     reply = ask(settings(server))
@@ -162,12 +164,14 @@ async def hang_up(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.St
 
 
 @pytest.mark.parametrize("handler", [drip, drip_headers, silence])
+@pytest.mark.row("N-10", "F11")
 def test_a_slow_answer_ends_at_the_limit(handler: Any, serve: Callable[..., Server]) -> None:
     config, start = settings(serve(handler), timeout=0.5), time.monotonic()
     assert ask(config).trouble == "timeout"
     assert 0.45 < time.monotonic() - start < 3
 
 
+@pytest.mark.row("N-10")
 def test_giant_answers_are_cut_off(serve: Callable[..., Server]) -> None:
     bomb = gzip.compress(b"\0" * 60_000_000, 9)
     large = serve(answering(answer(200, bomb, {"Content-Encoding": "gzip"})))
@@ -179,6 +183,7 @@ def test_giant_answers_are_cut_off(serve: Callable[..., Server]) -> None:
     assert ask(settings(serve(answering(answer(headers={"X-Big": "y" * 70_000}))))).trouble in ("too_large", "disconnected")
 
 
+@pytest.mark.row("N-10")
 def test_compressed_answers(serve: Callable[..., Server]) -> None:
     whole = gzip.compress(b'{"id": 1}')
     assert ask(settings(serve(answering(answer(200, whole, {"Content-Encoding": "gzip"}))))).json == {"id": 1}
@@ -201,12 +206,14 @@ def test_nobody_there() -> None:
     assert ask(settings("http://127.0.0.1:9")).trouble == "connect"
 
 
+@pytest.mark.row("F10")
 def test_a_server_error_is_tried_once_more(serve: Callable[..., Server]) -> None:
     server = serve(answering(answer(503, b"{}")))
     assert ask(settings(server)).status == 503
     assert len(server.seen) == 2
 
 
+@pytest.mark.row("N-5")
 def test_cookies_of_one_credential_do_not_reach_the_next(serve: Callable[..., Server]) -> None:
     server = serve(answering(answer(headers={"Set-Cookie": "session=first; Path=/"})))
 
@@ -219,6 +226,7 @@ def test_cookies_of_one_credential_do_not_reach_the_next(serve: Callable[..., Se
     assert [seen.headers.get("cookie") for seen in server.seen] == [None, None]
 
 
+@pytest.mark.row("N-5")
 def test_nothing_ambient_is_used(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     server, other = serve(answering(answer())), serve(answering(answer()))
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login ambient password ambient\ndefault login ambient password ambient\n")
@@ -247,6 +255,7 @@ def _tls(ca: trustme.CA, name: str, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize("wrong", ["", "self-signed", "other name", "expired"])
+@pytest.mark.row("N-9")
 def test_certificates_are_checked(
     wrong: str, serve: Callable[..., Server], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +279,7 @@ def test_certificates_are_checked(
     assert len(server.seen) == (0 if wrong else 1)
 
 
+@pytest.mark.row("N-11")
 def test_only_declared_posts_read(serve: Callable[..., Server]) -> None:
     server = serve(answering(answer()))
 

@@ -62,6 +62,7 @@ def test_versions_conflicts_and_destruction(openbao: OpenBao, monkeypatch: pytes
 
 
 @pytest.mark.slow
+@pytest.mark.row("F5")
 def test_forbidden_and_expired_are_told_apart(openbao: OpenBao, monkeypatch: pytest.MonkeyPatch) -> None:
     made = call(openbao, "POST", "auth/token/create", {"policies": ["default"], "ttl": "1h"})["auth"]
     vault = opened(openbao.url, monkeypatch, made["client_token"])
@@ -98,6 +99,7 @@ def test_approle_logs_in_again_when_its_token_ends(openbao: OpenBao, monkeypatch
 
 
 @pytest.mark.slow
+@pytest.mark.row("F5")
 def test_sealed_parks(monkeypatch: pytest.MonkeyPatch) -> None:
     from revoker.lab.servers import openbao as start
 
@@ -116,6 +118,7 @@ def test_unreachable_parks(monkeypatch: pytest.MonkeyPatch) -> None:
         opened("http://127.0.0.1:9", monkeypatch).read("secret/a/b")
 
 
+@pytest.mark.row("F4")
 def test_a_lost_answer_to_a_write_is_unknown(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
     async def cut(seen: Seen, _reader: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
         if seen.line.startswith("POST"):
@@ -129,6 +132,7 @@ def test_a_lost_answer_to_a_write_is_unknown(serve: Callable[..., Server], monke
     assert [seen.line.split()[0] for seen in server.seen] == ["GET", "POST"]
 
 
+@pytest.mark.row("N-4", "N-5")
 def test_redirects_are_not_followed_and_ambient_tokens_not_sent(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +152,7 @@ def test_redirects_are_not_followed_and_ambient_tokens_not_sent(
     assert b"ambient" not in b"".join(seen.head for seen in first.seen)
 
 
+@pytest.mark.row("F5")
 def test_the_token_is_renewed_at_two_thirds(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
     body = b'{"data": {"ttl": 90, "renewable": true, "policies": []}, "auth": {"lease_duration": 90, "renewable": true}}'
     server, now = serve(answering(answer(200, body))), [0.0]

@@ -52,6 +52,7 @@ def test_the_owner_of_each_kind_is_its_provider(kind_id: str) -> None:
 
 
 @pytest.mark.parametrize("kind_id", KINDS)
+@pytest.mark.row("I-8")
 def test_no_pattern_is_slow_on_hostile_input(kind_id: str) -> None:
     pattern = catalog.catalogue().patterns[kind_id]
     start = samples.value(kind_id, random.Random(1))  # noqa: S311
@@ -136,6 +137,7 @@ def test_two_kinds_of_one_id_are_refused(with_kinds: Any) -> None:
         catalog.kinds()
 
 
+@pytest.mark.row("W-11")
 def test_a_third_party_provider_comes_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     provider = replace(catalog.providers()["groq"], id="third", kinds=(made_up("third_key", "third_[a-z]{20}"),))
     points = [_Point("third", provider), _Point("broken", object()), _Point("twin", replace(provider, id="groq"))]

@@ -95,6 +95,7 @@ def test_the_commit_date_is_kept(format: str) -> None:
     assert {f.found_at for f in findings} == {datetime(2026, 11, 2, 10, tzinfo=UTC)}
 
 
+@pytest.mark.row("I-9")
 def test_what_a_scanner_says_is_a_hint_in_plain_words() -> None:
     assert read(samples.trufflehog_jsonl(SEEN))[0][0].reported == "live"
     assert read(samples.kingfisher_json(SEEN))[0][0].reported == "verified_active"

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ def shown(data: bytes, format: str | None) -> str:
 
 @QUICK
 @given(st.binary(max_size=400), st.sampled_from([None, *FORMATS]))
+@pytest.mark.row("I-7")
 def test_any_bytes(data: bytes, format: str | None) -> None:
     shown(data, format)
 

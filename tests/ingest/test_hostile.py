@@ -69,6 +69,7 @@ def entry(**wrong: Any) -> bytes:
         (b'{"Raw":"' + b"a" * (9 * MIB) + b'"}', "line_too_long"),
     ],
 )
+@pytest.mark.row("I-7")
 def test_a_bad_line_costs_itself_alone(bad: bytes, problem: str) -> None:
     values, problems = read(lines_with(bad))
     assert values == GOOD
@@ -192,6 +193,7 @@ class Endless(io.RawIOBase):
 
 
 @pytest.mark.parametrize("format", ["trufflehog", "list", "env", "csv"])
+@pytest.mark.row("I-7")
 def test_a_line_of_a_gigabyte_is_skipped_in_bounded_memory(format: str) -> None:
     heads = {"trufflehog": samples.trufflehog_jsonl, "csv": samples.plain_csv}
     head = (
@@ -213,6 +215,7 @@ def test_a_line_of_a_gigabyte_is_skipped_in_bounded_memory(format: str) -> None:
     assert peak < 48 * MIB
 
 
+@pytest.mark.row("I-7")
 def test_an_endless_list_entry_ends_the_report() -> None:
     head = b"[" + json.dumps(samples.gitleaks_entry(Seen(GOOD[0]))).encode() + b',{"Match":"'
     problems = Problems()

@@ -101,6 +101,7 @@ def test_a_sample_of_one_kind_is_of_no_other_kind(provider: Provider, kind: Kind
 
 
 @pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
+@pytest.mark.row("I-8")
 def test_no_pattern_is_slow_on_hostile_text(provider: Provider, kind: Kind) -> None:
     pattern = re.compile(kind.pattern)
     value = value_of(kind)

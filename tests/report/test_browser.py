@@ -57,6 +57,7 @@ def opened(page: Path, *options: str) -> str:
     return subprocess.run(command, capture_output=True, timeout=60, check=True, env=env).stdout.decode()
 
 
+@pytest.mark.row("I-3")
 def test_hostile_text_runs_nothing_and_fetches_nothing(tmp_path: Path, sink: str) -> None:
     text = (
         f"<img src={sink}/img onerror=\"document.title='pwned'\"><script src={sink}/js></script><script>document.title='pwned'</script>"

@@ -32,6 +32,7 @@ def test_the_corpus_has_at_least_60_names() -> None:
     assert len(made.HOSTILE) >= 60
 
 
+@pytest.mark.row("I-1")
 def test_clean_text_is_one_line_without_anything_that_acts(hostile: str) -> None:
     assert not acts(clean(hostile))
     assert "\n" not in clean(hostile)
@@ -44,6 +45,7 @@ def test_a_plain_table_holds_the_name_on_one_line(hostile: str) -> None:
     assert not acts(out)
 
 
+@pytest.mark.row("I-1")
 def test_a_framed_table_shows_no_markup_no_link_and_no_control(hostile: str) -> None:
     out = _Terminal()
     write(Table(("name", "status"), [(hostile, "live")], state="status", note=hostile), out)
@@ -54,6 +56,7 @@ def test_a_framed_table_shows_no_markup_no_link_and_no_control(hostile: str) -> 
         assert hostile in out.getvalue()
 
 
+@pytest.mark.row("I-2")
 def test_a_cell_is_no_formula(hostile: str) -> None:
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL).writerow([cell(hostile)])
@@ -86,6 +89,7 @@ class _Seen(HTMLParser):
         self.links |= {value or "" for name, value in attrs if name in ("href", "src", "action")}
 
 
+@pytest.mark.row("I-3")
 def test_html_has_no_script_no_handler_and_only_our_links(hostile: str) -> None:
     page = html(made.document(text=hostile))
     seen = _Seen()
@@ -100,6 +104,7 @@ def test_html_has_no_script_no_handler_and_only_our_links(hostile: str) -> None:
     page.encode()
 
 
+@pytest.mark.row("I-3")
 def test_html_allows_nothing_but_its_own_style_sheet(doc: dict[str, object]) -> None:
     page = html(doc)
     assert "default-src 'none'; style-src 'sha256-" in page

@@ -75,6 +75,7 @@ def test_a_plan_that_needs_no_approval_is_applied_once_too(site: Site) -> None:
         apply(site.store, site.settings, plan.digest, utc_now())
 
 
+@pytest.mark.row("W-5")
 def test_many_at_once_start_one(site: Site) -> None:
     plan = planned(site)
     site.approved(plan.digest)
@@ -92,6 +93,7 @@ def test_many_at_once_start_one(site: Site) -> None:
     assert len(started) == len(runs.list_runs(site.store)) == 1
 
 
+@pytest.mark.row("W-5")
 def test_an_approval_counts_for_its_own_plan_only(site: Site) -> None:
     first, second = planned(site), planned(site)
     site.approved(first.digest)
@@ -100,6 +102,7 @@ def test_an_approval_counts_for_its_own_plan_only(site: Site) -> None:
     refused(site, second, "1 missing")
 
 
+@pytest.mark.row("W-4")
 def test_a_changed_plan_is_refused(site: Site) -> None:
     plan = planned(site)
     site.approved(plan.digest)
@@ -109,6 +112,7 @@ def test_a_changed_plan_is_refused(site: Site) -> None:
     refused(site, plan, "does not fit its digest")
 
 
+@pytest.mark.row("W-4")
 def test_time_runs_out(site: Site) -> None:
     plan = planned(site)
     site.approved(plan.digest)
@@ -125,6 +129,7 @@ def test_time_runs_out(site: Site) -> None:
         '[[destination]]\nkind = "fakery_key"\npath = "secret/x"\n',
     ],
 )
+@pytest.mark.row("W-4")
 def test_another_policy_asks_for_another_approval(site: Site, change: str) -> None:
     plan = planned(site)
     site.approved(plan.digest)
@@ -132,6 +137,7 @@ def test_another_policy_asks_for_another_approval(site: Site, change: str) -> No
     refused(site, plan, "configuration has changed", settings=load_settings(site.config))
 
 
+@pytest.mark.row("W-6")
 def test_an_approver_who_is_taken_out_does_not_count(site: Site) -> None:
     plan = planned(site)
     site.approved(plan.digest)
@@ -141,6 +147,7 @@ def test_an_approver_who_is_taken_out_does_not_count(site: Site) -> None:
     refused(site, plan, settings=replace(site.settings, approvers=others))
 
 
+@pytest.mark.row("W-4")
 def test_another_provider_definition_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = planned(site)
     site.approved(plan.digest)
@@ -163,6 +170,7 @@ def test_the_kill_switch_holds_the_start(site: Site) -> None:
         apply(site.store, site.settings, plan.digest, utc_now())
 
 
+@pytest.mark.row("W-6")
 def test_two_persons_and_not_the_requester(build: Build) -> None:
     site = build(TWO)
     plan = planned(site, requester="alice")
@@ -172,6 +180,7 @@ def test_two_persons_and_not_the_requester(build: Build) -> None:
     assert apply(site.store, site.settings, plan.digest, utc_now())
 
 
+@pytest.mark.row("W-6")
 def test_one_person_with_two_approvals_or_two_names_is_one(build: Build) -> None:
     site = build(TWO)
     plan = planned(site)
@@ -193,6 +202,7 @@ def test_a_stranger_cannot_approve(site: Site) -> None:
         approve(site.store, site.settings, plan.digest, "alice", now=utc_now())
 
 
+@pytest.mark.row("W-5")
 def test_a_statement_counts_once(site: Site) -> None:
     plan = planned(site)
     said = statement(plan.digest, "alice", utc_now())

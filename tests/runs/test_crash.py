@@ -178,6 +178,7 @@ def points_of(scene: Any, workers: Workers, tmp_path: Path) -> Sequence[str]:
     return log.read_text().splitlines()
 
 
+@pytest.mark.row("F1")
 def test_killed_at_every_point_and_resumed(scene: Any, workers: Workers, tmp_path: Path) -> None:
     points = points_of(scene, workers, tmp_path)
     assert len(points) > 30
@@ -193,6 +194,7 @@ def test_killed_at_every_point_and_resumed(scene: Any, workers: Workers, tmp_pat
         one.close()
 
 
+@pytest.mark.row("F1")
 def test_killed_again_and_again(scene: Any, workers: Workers) -> None:
     """Each worker is killed a few points further on, until one gets through."""
     for number in range(2):
@@ -206,6 +208,7 @@ def test_killed_again_and_again(scene: Any, workers: Workers) -> None:
         one.close()
 
 
+@pytest.mark.row("F7")
 def test_two_workers_never_act_on_one_credential(scene: Any, workers: Workers) -> None:
     """A second process with a launched engine is turned away while the first one works."""
     one = scene("two")

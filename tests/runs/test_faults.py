@@ -69,6 +69,7 @@ class Points:
 
 
 @pytest.mark.parametrize("fault", [(seal, unseal), (down, up), (cut, mend)], ids=["sealed", "down", "cut"])
+@pytest.mark.row("F12")
 def test_broken_at_every_point_and_mended(
     fault: Fault,
     build: Build,

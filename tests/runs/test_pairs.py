@@ -34,6 +34,7 @@ def bind(secret: str, *, proves_pair: bool, accepted: bool) -> dict[str, Bound |
 
 
 @pytest.mark.parametrize(("proves_pair", "accepted"), [(False, False), (False, True), (True, False)])
+@pytest.mark.row("W-2")
 def test_an_id_that_only_stood_beside_the_secret_is_no_target(*, proves_pair: bool, accepted: bool) -> None:
     found = bind("the secret half", proves_pair=proves_pair, accepted=accepted)
     assert isinstance(found["beside"], Unbound)
@@ -41,6 +42,7 @@ def test_an_id_that_only_stood_beside_the_secret_is_no_target(*, proves_pair: bo
     assert isinstance(found["itself"], Bound)  # the request's own credential can hit nothing else
 
 
+@pytest.mark.row("W-2")
 def test_an_accepted_pair_is_one() -> None:
     found = bind("the secret half", proves_pair=True, accepted=True)
     assert isinstance(found["beside"], Bound)

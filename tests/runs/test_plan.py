@@ -93,6 +93,7 @@ def test_dead_ones_are_counted_only(site: Site) -> None:
     assert (plan.entries, plan.document["counted"]) == ([], {"status dead": 1})
 
 
+@pytest.mark.row("W-10")
 def test_a_bad_report_stops_at_the_limit(build: Build) -> None:
     site = build("[limits]\nmutations_per_run = 3\n")
     for _ in range(4):
@@ -111,6 +112,7 @@ def test_an_unknown_playbook_is_refused(site: Site) -> None:
         planned(site, playbook="aws-access-key")
 
 
+@pytest.mark.row("W-4")
 def test_every_part_of_a_plan_is_in_its_digest(build: Build) -> None:
     site = build(VAULT)
     site.add(site.fakery.add().value)

@@ -150,6 +150,7 @@ def test_a_password_is_changed(database: Callable[[int], tuple[Site, str, str]],
     check_end(site, bao, old, run_id, "db-0")
 
 
+@pytest.mark.row("F1")
 def test_stopped_at_every_point(
     database: Callable[[int], tuple[Site, str, str]], bao: OpenBao, points: Points, tmp_path: Path
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_first_version(vaulted: Site, bao: OpenBao) -> None:
 
 
 @pytest.mark.parametrize("call", ["DELETE /v1/keys/key-1", "POST /v1/keys/key-1/suspend"])
+@pytest.mark.row("F2")
 def test_a_lost_answer_is_looked_up_and_not_sent_again(vaulted: Site, bao: OpenBao, call: str) -> None:
     leak(vaulted, bao)
     vaulted.fakery.drop.append(call)
@@ -135,6 +136,7 @@ def test_a_lost_answer_is_looked_up_and_not_sent_again(vaulted: Site, bao: OpenB
     assert vaulted.fakery.changes == ["issue key-2", "suspend key-1", "revoke key-1"]
 
 
+@pytest.mark.row("F2")
 def test_a_lost_new_one_is_found_by_our_mark_revoked_and_made_again(vaulted: Site, bao: OpenBao) -> None:
     leak(vaulted, bao)
     vaulted.fakery.drop.append("POST /v1/keys")
@@ -148,6 +150,7 @@ def test_a_lost_new_one_is_found_by_our_mark_revoked_and_made_again(vaulted: Sit
     sound(vaulted)
 
 
+@pytest.mark.row("W-1")
 def test_a_stranger_s_new_key_is_never_taken_for_ours(vaulted: Site, bao: OpenBao) -> None:
     leak(vaulted, bao)
     vaulted.fakery.drop.append("POST /v1/keys")
@@ -181,6 +184,7 @@ def fresh_login(site: Site) -> None:
     vault._sessions.clear()
 
 
+@pytest.mark.row("F3")
 def test_vault_refuses_after_the_new_one_was_made(vaulted: Site, bao: OpenBao, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else writes the path between our read and our write: ours is revoked again, theirs stays."""
     leak(vaulted, bao)
@@ -197,6 +201,7 @@ def test_vault_refuses_after_the_new_one_was_made(vaulted: Site, bao: OpenBao, m
     assert vault_value(bao)["data"] == {"ID": "key-3", "KEY": vaulted.fakery.keys["key-3"].value, "OTHER": "theirs"}
 
 
+@pytest.mark.row("F3", "F5")
 def test_vault_is_sealed_after_the_new_one_was_made(vaulted: Site, bao: OpenBao, monkeypatch: pytest.MonkeyPatch) -> None:
     leak(vaulted, bao)
     during(vaulted, monkeypatch, lambda: bao_call(bao, "PUT", "sys/seal"))
@@ -212,6 +217,7 @@ def test_vault_is_sealed_after_the_new_one_was_made(vaulted: Site, bao: OpenBao,
     sound(vaulted)
 
 
+@pytest.mark.row("F3")
 def test_neither_stored_nor_revoked_is_on_the_orphan_list(vaulted: Site, bao: OpenBao, monkeypatch: pytest.MonkeyPatch) -> None:
     leak(vaulted, bao)
     vaulted.fakery.refuse["DELETE /v1/keys/key-2"] = 403
@@ -240,6 +246,7 @@ def during(site: Site, monkeypatch: pytest.MonkeyPatch, do: Callable[[], Any]) -
     monkeypatch.setattr(site.fakery, "_change", change)
 
 
+@pytest.mark.row("W-1", "W-4")
 def test_a_moved_target_stops_before_the_call(vaulted: Site, bao: OpenBao) -> None:
     leak(vaulted, bao)
     run_id = start(vaulted, REVOKE)
@@ -274,6 +281,7 @@ def test_a_refusal_fails_the_run_and_leaves_nothing_in_doubt(vaulted: Site) -> N
     assert vaulted.fakery.changes == ["revoke key-1"]
 
 
+@pytest.mark.row("W-10")
 def test_the_kill_switch_between_two_steps(vaulted: Site, bao: OpenBao) -> None:
     leak(vaulted, bao)
     run_id = start(vaulted)
@@ -286,6 +294,7 @@ def test_the_kill_switch_between_two_steps(vaulted: Site, bao: OpenBao) -> None:
     assert go(vaulted, run_id).state == "done"
 
 
+@pytest.mark.row("W-10")
 def test_the_hourly_cap(build: Build) -> None:
     site = build("[limits]\nper_provider_per_hour = 1\n")
     for _ in range(2):
@@ -355,6 +364,7 @@ def test_another_run_on_the_same_credential_waits_its_turn(site: Site) -> None:
     assert go(site, second).state == "done"
 
 
+@pytest.mark.row("F7")
 def test_a_worker_that_slept_past_its_lease_changes_nothing(site: Site) -> None:
     leak(site)
     run_id = start(site, REVOKE)

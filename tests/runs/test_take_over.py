@@ -80,6 +80,7 @@ def test_a_living_worker_s_run_is_left_alone(scene: Scene) -> None:
         first.shutdown()
 
 
+@pytest.mark.row("F7")
 def test_two_workers_at_once_make_one_key(scene: Scene, workers: Workers) -> None:
     other = Workers()
     try:

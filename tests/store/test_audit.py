@@ -67,11 +67,13 @@ def truncate(rows: list[AuditRow]) -> list[AuditRow]:
 
 
 @pytest.mark.parametrize("tamper", [drop_middle, swap, edit, double])
+@pytest.mark.row("W-12")
 def test_tampering_shows_even_without_key(tamper: Callable[[list[AuditRow]], list[AuditRow]]) -> None:
     assert not audit.verify(tamper(chain(9)), store_id="s").ok
 
 
 @pytest.mark.parametrize("tamper", [drop_middle, swap, edit, double])
+@pytest.mark.row("W-12")
 def test_a_chain_made_anew_needs_the_key(tamper: Callable[[list[AuditRow]], list[AuditRow]]) -> None:
     forged = rechained(tamper(chain(9)))
     without = audit.verify(forged, store_id="s")
@@ -81,6 +83,7 @@ def test_a_chain_made_anew_needs_the_key(tamper: Callable[[list[AuditRow]], list
     assert not audit.verify(forged, store_id="s", key=KEY).ok
 
 
+@pytest.mark.row("W-12")
 def test_an_anchor_shows_a_cut_off_end_and_a_chain_made_anew() -> None:
     rows = chain(9)
     anchors = [Anchor("s", row.seq, row.hash) for row in rows[::4]]
@@ -91,6 +94,7 @@ def test_an_anchor_shows_a_cut_off_end_and_a_chain_made_anew() -> None:
     assert not audit.verify(rechained(edit(rows)), store_id="s", anchors=anchors).ok
 
 
+@pytest.mark.row("W-12")
 def test_a_row_sealed_with_a_later_key_is_refused() -> None:
     rows = chain(9)
     later = audit.first_key(KEY, "s")
@@ -100,6 +104,7 @@ def test_a_row_sealed_with_a_later_key_is_refused() -> None:
     assert not audit.verify(forged, store_id="s", key=KEY).ok
 
 
+@pytest.mark.row("W-12", "W-8")
 def test_a_log_of_another_store_or_key_is_refused() -> None:
     assert not audit.verify(chain(3), store_id="other", key=KEY).ok
     assert not audit.verify(chain(3), store_id="s", key=bytes(32)).ok
@@ -107,6 +112,7 @@ def test_a_log_of_another_store_or_key_is_refused() -> None:
 
 
 @given(st.integers(1, 12), st.data())
+@pytest.mark.row("W-12")
 def test_any_changed_character_of_an_export_shows(count: int, data: st.DataObject) -> None:
     rows = chain(count)
     lines = [json.dumps({"schema": audit.SCHEMA, "store": "s"})] + [json.dumps(audit._fields(row)) for row in rows]
@@ -167,12 +173,14 @@ def test_changes_in_the_database_show(anchored: Store, statement: str) -> None:
     assert not audit.check(anchored).ok
 
 
+@pytest.mark.row("W-12")
 def test_no_anchor_no_entry_no_change(anchored: Store, tmp_path: Path) -> None:
     (tmp_path / "anchors").mkdir()
     with pytest.raises(AuditError, match="anchor"):
         audit.append(anchored, "e", {}, NOW)
 
 
+@pytest.mark.row("F19")
 def test_a_store_that_cannot_write_is_an_audit_error(store: Store) -> None:
     with writing(store) as connection:
         schema.audit_log.drop(connection)

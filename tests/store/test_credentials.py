@@ -103,6 +103,7 @@ def test_selection(store: Store, incident: str, report: Report) -> None:
             creds.select(store, Selection(fingerprint=(prefix,)))
 
 
+@pytest.mark.row("S-7")
 def test_swapped_blobs_do_not_open(store: Store, incident: str, report: Report) -> None:
     creds.add_findings(store, [report("a"), report("b")], incident, NOW)
     a, b = creds.select(store)
@@ -116,6 +117,7 @@ def test_swapped_blobs_do_not_open(store: Store, incident: str, report: Report) 
             creds.unseal_credential(store, row.fingerprint)
 
 
+@pytest.mark.row("S-7")
 def test_the_database_holds_no_value(settings: Settings, store: Store, incident: str, report: Report) -> None:
     finding, cred = report("very-own-value")
     creds.add_findings(store, [(finding, replace(cred, secret_parts={"t": Secret("very-own-token")}))], incident, NOW)
@@ -136,6 +138,7 @@ def test_a_purged_value_is_gone_until_it_is_found_again(store: Store, incident: 
     assert creds.unseal_credential(store, a.fingerprint).secret.reveal() == "value-a"
 
 
+@pytest.mark.row("S-8")
 def test_sealing_again_with_a_new_root_goes_on_after_a_stop(store: Store, incident: str, report: Report) -> None:
     creds.add_findings(store, [report(str(n)) for n in range(7)], incident, NOW)
     add_root(store.settings)

@@ -39,6 +39,7 @@ def test_a_store_is_made_only_when_asked(settings: Settings, tmp_path: Path) -> 
     assert open_store(settings, create=True).id == open_store(settings).id
 
 
+@pytest.mark.row("S-10")
 def test_its_files_are_private(settings: Settings, tmp_path: Path) -> None:
     old = os.umask(0)
     try:
@@ -63,6 +64,7 @@ def test_a_store_that_others_may_read_is_refused(settings: Settings, tmp_path: P
         open_store(settings)
 
 
+@pytest.mark.row("S-7")
 def test_sqlite_is_durable_and_wipes(settings: Settings) -> None:
     with reading(open_store(settings, create=True)) as connection:
         wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
@@ -83,6 +85,7 @@ def test_a_missing_or_wrong_key_opens_nothing(settings: Settings, tmp_path: Path
         open_store(replace(settings, store=StoreSettings(key="file:other.key")))
 
 
+@pytest.mark.row("F20", "F21")
 def test_a_newer_or_damaged_store_is_refused(settings: Settings, tmp_path: Path) -> None:
     store = open_store(settings, create=True)
     with writing(store) as connection:

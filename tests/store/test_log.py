@@ -15,6 +15,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in captured.err.splitlines()]
 
 
+@pytest.mark.row("S-9")
 def test_known_fields_stay_and_others_are_named_only(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(json=True)
     fingerprint = "fp_" + "0a" * 16
@@ -26,6 +27,7 @@ def test_known_fields_stay_and_others_are_named_only(capsys: pytest.CaptureFixtu
     assert "the value" not in json.dumps(line)
 
 
+@pytest.mark.row("S-9")
 def test_what_looks_like_a_secret_is_hidden(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(json=True)
     random_looking = "Ab3" * 10
@@ -48,6 +50,7 @@ def test_quiet_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure()
 
 
+@pytest.mark.row("S-3")
 def test_the_libraries_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(debug=True)
     for name in ("httpx", "botocore.auth", "dbos", "hvac", "urllib3.connectionpool", "sqlalchemy.engine"):

@@ -79,6 +79,7 @@ def test_many_at_once_start_a_plan_once(store: Store, fingerprint: str) -> None:
     assert len(runs.list_runs(store)) == 1
 
 
+@pytest.mark.row("W-5")
 def test_many_at_once_use_approvals_once(store: Store, fingerprint: str) -> None:
     approve(store, "alice", "n1")
     with ThreadPoolExecutor(4) as pool:
@@ -100,6 +101,7 @@ def test_a_run_goes_on_until_it_ends(store: Store, fingerprint: str) -> None:
         runs.set_run(store, run.id, "odd", "", "", NOW)
 
 
+@pytest.mark.row("F7")
 def test_a_claim_is_held_by_one_and_its_fence_grows(store: Store) -> None:
     assert runs.claim(store, "fp", "r1", "w1", NOW, LEASE) == 1
     assert runs.claim(store, "fp", "r1", "w2", NOW, LEASE) is None
@@ -158,6 +160,7 @@ def test_the_kill_switch(store: Store) -> None:
     assert switches.stop_state(store) == switches.Stop(False, "bob", NOW + HOUR)
 
 
+@pytest.mark.row("W-10")
 def test_the_counter_of_changes_holds_its_limit_under_concurrency(store: Store) -> None:
     with ThreadPoolExecutor(4) as pool:
         taken = list(pool.map(lambda _: switches.count_mutation(store, "aws", NOW, limit=5), range(12)))

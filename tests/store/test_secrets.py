@@ -34,6 +34,7 @@ def test_what_is_sealed_opens_again(value: str) -> None:
 
 
 @given(anything, st.data())
+@pytest.mark.row("S-7")
 def test_a_flipped_bit_does_not_open(value: str, data: st.DataObject) -> None:
     blob = bytearray(secrets.seal(KEYS, Secret(value), record="fp_1", field="value"))
     bit = data.draw(st.integers(0, len(blob) * 8 - 1))
@@ -51,6 +52,7 @@ def test_a_cut_blob_does_not_open(value: str, length: int) -> None:
 
 
 @given(st.tuples(st.text(max_size=9), st.text(max_size=9)), st.tuples(st.text(max_size=9), st.text(max_size=9)))
+@pytest.mark.row("S-7")
 def test_a_blob_fits_its_own_record_and_field_only(mine: tuple[str, str], other: tuple[str, str]) -> None:
     blob = secrets.seal(KEYS, Secret("x"), record=mine[0], field=mine[1])
     if mine != other and "\x00" not in "".join(mine + other):
@@ -58,6 +60,7 @@ def test_a_blob_fits_its_own_record_and_field_only(mine: tuple[str, str], other:
             secrets.unseal(KEYS, blob, record=other[0], field=other[1])
 
 
+@pytest.mark.row("S-7")
 def test_another_key_opens_nothing_and_finds_nothing() -> None:
     blob = secrets.seal(KEYS, Secret("x"), record="fp_1", field="value")
     with pytest.raises(StoreError):

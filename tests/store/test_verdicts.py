@@ -65,6 +65,7 @@ def test_what_was_never_live_dies_without_news(store: Store, fingerprint: str) -
     assert told(store) == []
 
 
+@pytest.mark.row("F25")
 def test_a_resurrection_opens_the_incident_again(store: Store, fingerprint: str) -> None:
     creds.record_verdicts(store, [(fingerprint, DEAD)], NOW, WINDOWS)
     (incident,) = incidents.list_incidents(store)
