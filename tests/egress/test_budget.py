@@ -142,8 +142,8 @@ def limited(per_second: float, burst: int, wait: str) -> tuple[Any, list[int]]:
 
 
 def test_too_many_is_answered_after_waiting_for_all(serve: Callable[..., Server]) -> None:
-    handler, statuses = limited(40, 4, "0.2")
-    config = settings(serve(handler), timeout=0.4)  # shorter than the whole: waiting does not count
+    handler, statuses = limited(12, 4, "0.3")
+    config = settings(serve(handler), timeout=2)  # shorter than the whole (3 s): waiting does not count
     one = kind(Budget(0, 32))
 
     async def work(pool: Pool) -> list[Reply]:
