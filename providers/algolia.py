@@ -4,7 +4,10 @@ A key asks about itself: its value stands in the address, which is shown nowhere
 it is a suspension. The admin key itself can only be regenerated in the dashboard.
 """
 
-from datetime import timedelta
+import base64
+import re
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs
 
 from revoker.sdk import (
     Action,
@@ -28,6 +31,8 @@ from revoker.sdk import (
     as_authority,
     dead,
     example_value,
+    expired_offline,
+    guided,
     header,
     identity_from,
     judge,
@@ -35,6 +40,7 @@ from revoker.sdk import (
     no_authority,
     opposite,
     receipt,
+    skip,
 )
 
 DOCS = "https://www.algolia.com/doc/rest-api/search/get-api-key"
@@ -68,6 +74,18 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
     """The key's own rights."""
     reply = await api.get(path(cred), auth=key(cred.secret), headers=application(cred), host=cred.parts.get("host"))
     return judge(reply, ANSWERS, api.now, identity_from(scopes="acl"))
+
+
+def over(cred: Credential, now: datetime) -> Verdict | None:
+    """Read the end that a secured key carries (`validUntil`); skip what is none."""
+    try:
+        text = base64.b64decode(cred.secret.reveal()).decode("ascii")
+    except ValueError:
+        return skip("malformed")
+    if not re.fullmatch(r"[0-9a-f]{64}[\w=&%.,:+\[\]\"' -]*", text):
+        return skip("malformed")
+    end = parse_qs(text[64:], max_num_fields=50).get("validUntil", [""])[0]
+    return expired_offline() if end.isdigit() and int(end) < now.timestamp() else None
 
 
 async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
@@ -151,6 +169,25 @@ PROVIDER = Provider(
                     observe=opposite(is_deleted),
                 ),
             ),
+        ),
+        guided(
+            "algolia_secured_key",
+            "Algolia secured API key",
+            r"[A-Za-z0-9+/]{96,600}={0,2}",
+            docs="https://www.algolia.com/doc/guides/security/api-keys/how-to/user-restricted-access-to-data",
+            why="a search would be billed; its limits and its end stand in it",
+            manual=Manual(
+                "https://dashboard.algolia.com/account/api-keys/all",
+                (
+                    "It ends by itself (validUntil), or with the key that made it.",
+                    "Sooner: delete the parent key, and make another.",
+                ),
+                notify="the application's owner",
+                proves="its end is over, or its parent key is deleted",
+            ),
+            ambiguous=True,
+            offline=(over,),
+            labels={"list": ("algolia_secured_key",)},
         ),
     ),
 )

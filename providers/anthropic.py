@@ -28,6 +28,7 @@ from revoker.sdk import (
     can_read,
     dead,
     example_value,
+    guided,
     header,
     identity_from,
     last_id,
@@ -115,6 +116,32 @@ def _action(id: str, effect: Effect, status: str, undo: str | None, *seen: str) 
     return Action(id, effect, run, bind, NEEDS, ADMIN_DOCS, authority="admin_key", undo=undo, observe=has_status(status, *seen))
 
 
+OAUTH_DOCS = "https://code.claude.com/docs/en/authentication"
+SIGN_OUT = Manual(
+    url="https://claude.ai/settings/account",
+    steps=(
+        "As the user, log out of all devices; a setup token lives for a year otherwise.",
+        "An Enterprise organisation's admin: sign the member out (POST /v1/organizations/users/{id}/sign_out), which leaves API keys.",
+        "Let the user sign in again.",
+    ),
+    notify="the user, and the organisation's admins",
+    proves="the user's list of sessions holds none from before",
+)
+BY_IAM = Manual(
+    url="https://console.aws.amazon.com/iam/home#/users",
+    steps=(
+        "A long-term key: find its IAM user, Security credentials, API keys (service aws-external-anthropic); deactivate, then delete.",
+        "A short-term key ends by itself within twelve hours; sooner: revoke the sessions of the role that made it.",
+    ),
+    notify="the AWS account's security contact",
+    proves="IAM lists the key as inactive or gone; for a short-term key, twelve hours are over",
+)
+
+
+def _oauth(id: str, title: str, pattern: str, why: str) -> Kind:
+    return guided(id, title, pattern, docs=OAUTH_DOCS, why=why, manual=SIGN_OUT, window=timedelta(hours=1))
+
+
 PROVIDER = Provider(
     id="anthropic",
     title="Anthropic",
@@ -180,6 +207,28 @@ PROVIDER = Provider(
                 notify="the organisation's admins",
             ),
             offline=(example_value,),
+        ),
+        _oauth(
+            "anthropic_oauth_token",
+            "Anthropic OAuth access token or setup token",
+            r"sk-ant-oat01-[A-Za-z0-9_-]{80,130}",
+            "the only call known to take it is billed to its user",
+        ),
+        _oauth(
+            "anthropic_oauth_refresh_token",
+            "Anthropic OAuth refresh token",
+            r"sk-ant-ort01-[A-Za-z0-9_-]{80,130}",
+            "an exchange uses it up and makes another",
+        ),
+        guided(
+            "anthropic_aws_key",
+            "Claude on AWS API key",
+            r"AEAA[A-Za-z0-9+/]{100,300}={0,2}|aws-external-anthropic-api-key-[A-Za-z0-9+/]{100,7000}={0,2}",
+            docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_bedrock.html",
+            why="no free call is confirmed; the IAM user or session that made it stands in the key",
+            manual=BY_IAM,
+            labels={"list": ("anthropic_aws_key",)},
+            ambiguous=True,
         ),
     ),
 )

@@ -119,6 +119,17 @@ async def revoke(bound: Bound, api: Writer) -> Receipt:
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[200, 204])
 
 
+REVOKE = Action("revoke", Effect.REVOKE, revoke, bind, NEEDS, ADMIN_DOCS, authority="org_key", observe=seen_dead(verify))
+OF_A_USER = Manual(
+    url="https://id.atlassian.com/manage-profile/security/api-tokens",
+    steps=(
+        "As the user, make a new token with the same scopes and hand it to its users.",
+        "Revoke the leaked one. An administrator of the organisation: Atlassian Administration, Insights, API token activity.",
+        "To stop it at once: deactivate the account, which can be taken back.",
+    ),
+    notify="the user, and the organisation's administrators",
+)
+
 PROVIDER = Provider(
     id="atlassian",
     title="Atlassian Cloud",
@@ -138,20 +149,28 @@ PROVIDER = Provider(
             identity="the user's account id",
             propagation=Propagation(timedelta(minutes=15)),
             requests=3,
-            manual=Manual(
-                url="https://id.atlassian.com/manage-profile/security/api-tokens",
-                steps=(
-                    "As the user, make a new token with the same scopes and hand it to its users.",
-                    "Revoke the leaked one. An administrator of the organisation: Atlassian Administration, Insights, API token activity.",
-                    "To stop it at once: deactivate the account, which can be taken back.",
-                ),
-                notify="the user, and the organisation's administrators",
-            ),
+            manual=OF_A_USER,
             offline=(example_value, checksum(is_whole)),
             irreversible_loss="a revoked token cannot be brought back",
-            actions=(
-                Action("revoke", Effect.REVOKE, revoke, bind, NEEDS, ADMIN_DOCS, authority="org_key", observe=seen_dead(verify)),
-            ),
+            actions=(REVOKE,),
+        ),
+        Kind(
+            id="atlassian_legacy_token",
+            title="Atlassian API token of the old form",
+            pattern=r"[A-Za-z0-9]{24}",
+            ambiguous=True,
+            needs=("username",),
+            host_from="host",
+            verify=verify,
+            docs=DOCS,
+            identity="the user's account id",
+            propagation=Propagation(timedelta(minutes=15)),
+            requests=3,
+            manual=OF_A_USER,
+            offline=(example_value,),
+            labels={"list": ("atlassian_legacy_token", "jira_token")},
+            irreversible_loss="a revoked token cannot be brought back",
+            actions=(REVOKE,),
         ),
         Kind(
             id="atlassian_org_key",

@@ -23,6 +23,7 @@ from revoker.sdk import (
     bound_as_itself,
     dead,
     example_value,
+    guided,
     header,
     identity_from,
     judge,
@@ -126,6 +127,20 @@ PROVIDER = Provider(
                     observe=seen_dead(verify_hook),
                 ),
             ),
+        ),
+        guided(
+            "discord_user_token",
+            "Discord user token",
+            r"mfa\.[A-Za-z0-9_-]{80,100}",
+            docs="https://support.discord.com/hc/en-us/articles/115002192352",
+            why="a call would act as a person, which Discord forbids",
+            manual=Manual(
+                url="https://discord.com/login",
+                steps=("As the user, change the password: every session of the account ends.",),
+                notify="the user",
+                proves="the user is logged out everywhere",
+            ),
+            labels={"list": ("discord_user_token",)},
         ),
         Kind(
             id="discord_client_secret",

@@ -55,7 +55,11 @@ DOCS = "https://docs.docker.com/reference/api/hub/latest/"
 LOGIN = "/v2/auth/token"
 BEARER = "a session of the owner: the JWT that their password (and second factor) gives, not one that a token gave"
 ORG = "docker_hub_org_token"
-ANSWERS = (live(200, has=["access_token"]), dead(401))  # for this name: a wrong name is refused in the same way
+ANSWERS = (
+    live(200, has=["access_token"]),
+    live(401, "second_factor_due", has=["login_2fa_token"]),  # a password, and the right one: only its second step is missing
+    dead(401),  # for this name: a wrong name is refused in the same way
+)
 
 
 async def login(cred: Credential, api: Reader) -> Reply:
@@ -190,11 +194,12 @@ ACTIONS = (
 )
 
 
-def _kind(id: str, title: str, pattern: str, page: str, notify: str) -> Kind:
+def _kind(id: str, title: str, pattern: str, page: str, notify: str, *, ambiguous: bool = False) -> Kind:
     return Kind(
         id=id,
         title=title,
         pattern=pattern,
+        ambiguous=ambiguous,
         needs=("username",),
         verify=verify,
         docs=DOCS,
@@ -238,6 +243,14 @@ PROVIDER = Provider(
             r"dckr_oat_[A-Za-z0-9_-]{27,32}",
             "https://app.docker.com/admin",
             "the organisation's owners",
+        ),
+        _kind(
+            "docker_hub_legacy_token",
+            "Docker Hub access token of the old form",
+            r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+            "https://app.docker.com/settings/personal-access-tokens",
+            "the user: an organisation's owner cannot revoke members' tokens, only remove the member",
+            ambiguous=True,
         ),
     ),
 )

@@ -110,6 +110,13 @@ PROVIDER = Provider(
             "Delete the leaked one under Insights keys.",
         ),
         _sender(
+            "newrelic_admin_key",
+            "New Relic REST API or admin key (old)",
+            r"NRA[AR]-[A-Za-z0-9]{32,42}",
+            "Move its users to a user key: these keys are at the end of their life.",
+            "Delete the leaked one, or regenerate the account's REST key.",
+        ),
+        _sender(
             "newrelic_browser_key",
             "New Relic browser key",
             r"NRJS-[0-9a-f]{19}",

@@ -32,6 +32,7 @@ from revoker.sdk import (
     bound_as_itself,
     dead,
     example_value,
+    guided,
     judge,
     live,
     no_authority,
@@ -51,6 +52,7 @@ LIMITED = ("missing_scope", "team_access_not_granted", "org_login_required", "ek
 
 ANSWERS = (
     live(200, at="ok", codes=["True"], has=["team_id"]),
+    live(200, at="ok", codes=["True"], has=["app_id"]),  # an app-level token belongs to an app, and perhaps to no workspace
     dead(200, at="error", codes=GONE),
     live(200, "restricted", at="error", codes=LIMITED),
     unsure(200, "rate_limited", at="error", codes=["ratelimited"]),
@@ -189,6 +191,59 @@ PROVIDER = Provider(
             "Slack user token",
             r"xox[par]-\d{1,14}-[A-Za-z0-9-]{18,120}|xoxe\.xoxp-1-[A-Za-z0-9-]{40,250}",
             "the user must authorise the app again",
+        ),
+        Kind(
+            id="slack_app_token",
+            title="Slack app-level token",
+            pattern=r"xapp-\d-(?P<app>A[A-Z0-9]{8,12})-\d{10,15}-[0-9a-f]{64}",
+            verify=verify,
+            docs=DOCS,
+            identity="the app's id stands in the token itself",
+            propagation=Propagation(timedelta(minutes=5)),
+            manual=Manual(
+                url="https://api.slack.com/apps",
+                steps=(
+                    "Open the app whose id stands in the token, Basic Information, App-Level Tokens.",
+                    "Generate another with the same scopes and hand it to its users.",
+                    "Revoke the leaked one: no API does.",
+                ),
+                notify="the app's collaborators",
+            ),
+            offline=(example_value,),
+            budget=Budget(per_second=5),
+        ),
+        guided(
+            "slack_refresh_token",
+            "Slack refresh token (of an app or of app configurations)",
+            r"xoxe-1-[A-Za-z0-9-]{60,250}",
+            docs="https://docs.slack.dev/authentication/using-token-rotation",
+            why="an exchange uses it up and makes another",
+            manual=Manual(
+                url="https://api.slack.com/apps",
+                steps=(
+                    "An app's: reinstall the app, and store the new tokens. App configurations': delete the token under Your Apps.",
+                    "The access tokens that it made end within twelve hours; revoke them too.",
+                ),
+                notify="the workspace's admins",
+                proves="an exchange by its rightful holder is refused",
+            ),
+            residual=(Residual("access tokens that it made", timedelta(hours=12)),),
+        ),
+        guided(
+            "slack_session_token",
+            "Slack browser session (token or cookie)",
+            r"xoxc-[A-Za-z0-9-]{40,150}|xoxd-[A-Za-z0-9%+/=_-]{40,400}",
+            docs="https://docs.slack.dev/reference/methods/admin.users.session.reset",
+            why="it acts as a person in a browser, and only as a pair",
+            manual=Manual(
+                url="https://slack.com/help/articles/214613347",
+                steps=(
+                    "As the user, sign out of all other sessions (account settings).",
+                    "An Enterprise admin: admin.users.session.reset for the user.",
+                ),
+                notify="the user, and the workspace's admins",
+                proves="the access log shows no use of the session any more",
+            ),
         ),
         Kind(
             id="slack_webhook",

@@ -27,6 +27,7 @@ from revoker.sdk import (
     by_hint,
     dead,
     example_value,
+    guided,
     known_examples,
     live,
     no_authority,
@@ -122,6 +123,11 @@ def _kind(id: str, title: str, prefix: str, *steps: str) -> Kind:
     )
 
 
+def _by_hand(id: str, title: str, pattern: str, why: str, page: str, *steps: str) -> Kind:
+    manual = Manual(page, steps, notify="the account's administrators", proves="the dashboard shows another secret")
+    return guided(id, title, pattern, docs=DOCS, why=why, manual=manual, labels={"list": (id,)})
+
+
 PROVIDER = Provider(
     id="stripe",
     title="Stripe",
@@ -144,6 +150,24 @@ PROVIDER = Provider(
             "Open Developers, API keys, in the key's mode (live or test).",
             "Find it by its last characters; make a new one with the same permissions and hand it to its users.",
             "Roll or delete the leaked one.",
+        ),
+        _by_hand(
+            "stripe_organization_key",
+            "Stripe organisation key",
+            r"sk_org_(?:live|test)_[0-9A-Za-z]{16,250}",
+            "it works for an account that must be named beside it, and the key names none",
+            "https://dashboard.stripe.com/org/api-keys",
+            "Open the organisation's API keys, and find it by its last characters.",
+            "Roll it: choose when the old one ends (now, when it is abused), and hand the new one to its users.",
+        ),
+        _by_hand(
+            "stripe_webhook_secret",
+            "Stripe webhook signing secret",
+            r"whsec_[A-Za-z0-9+/=]{32,80}",
+            "it signs what Stripe sends, and no call takes it",
+            "https://dashboard.stripe.com/webhooks",
+            "Open the endpoint that has this secret, and roll its signing secret; the old one may be kept for a day.",
+            "Hand the new one to the service that checks signatures, and look for events that Stripe did not send.",
         ),
     ),
 )

@@ -14,6 +14,7 @@ from revoker.sdk import (
     dead,
     example_value,
     expired_jwt,
+    guided,
     header,
     identity_from,
     live,
@@ -78,6 +79,20 @@ PROVIDER = Provider(
             ),
             offline=(example_value,),
             irreversible_loss="a deleted key cannot be brought back",
+        ),
+        guided(
+            "supabase_publishable_key",
+            "Supabase publishable key",
+            r"sb_publishable_[A-Za-z0-9_-]{31}",
+            docs=KEYS,
+            why="it is public by its nature: it stands in web pages, and the rows' policies are what guards",
+            manual=Manual(
+                "https://supabase.com/dashboard/project/_/settings/api-keys",
+                ("See that row level security is on for every table.", "Replace the key when it is abused."),
+                notify="the project's owner",
+                proves="a person has looked at the policies, or the project lists another key",
+            ),
+            labels={"list": ("supabase_publishable_key",)},
         ),
         Kind(
             id="supabase_service_key",

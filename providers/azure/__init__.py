@@ -18,6 +18,7 @@ from revoker.sdk import (
     Residual,
     checksum,
     example_value,
+    guided,
     no_safe_check,
 )
 
@@ -183,6 +184,24 @@ PROVIDER = Provider(
                 proves="the policy, the delegation keys or the account key was changed, or the signature's end is over",
             ),
             offline=(example_value, storage.over),
+        ),
+        guided(
+            "azure_entra_refresh_token",
+            "Entra refresh token of a user",
+            r"[01]\.A[A-Za-z0-9_-]{4,200}\.[A-Za-z0-9._-]{200,3000}",
+            docs="https://learn.microsoft.com/graph/api/user-revokesigninsessions",
+            why="an exchange makes an access token and another refresh token",
+            manual=Manual(
+                "https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserManagementMenuBlade",
+                (
+                    "Find the user in the sign-in log of the leaked place, and open them.",
+                    "Revoke sessions (POST /v1.0/users/{id}/revokeSignInSessions): all refresh tokens of the user end.",
+                    "Access tokens that it made go on for an hour or more; disable the user when it is abused.",
+                ),
+                notify="the user, and the tenant's administrators",
+                proves="the sign-in log shows that an exchange from before is refused (50173)",
+            ),
+            residual=(Residual("access tokens that it made", timedelta(minutes=90)),),
         ),
         Kind(
             id="azure_container_registry_key",

@@ -24,6 +24,7 @@ from revoker.sdk import (
     checksum,
     crc32_suffix,
     example_value,
+    guided,
     no_safe_check,
     seen_dead,
 )
@@ -107,6 +108,24 @@ def _kind(id: str, title: str, pattern: str, actions: tuple[Action, ...], *steps
     )
 
 
+def _app_secret(id: str, title: str, pattern: str, *steps: str) -> Kind:
+    return guided(
+        id,
+        title,
+        pattern,
+        docs="https://docs.github.com/en/apps/creating-github-apps/about-creating-github-apps/best-practices-for-creating-a-github-app",
+        why="it is of use with the app's id only, and what it makes are tokens",
+        manual=Manual(
+            "https://github.com/settings/apps",
+            (*steps, "Revoke the tokens that were made with it (the installation tokens end within an hour)."),
+            notify="the app's owner",
+            proves="the app's settings page lists it no more",
+        ),
+        residual=(Residual("installation tokens that it made", timedelta(hours=1)),),
+        ambiguous=True,
+    )
+
+
 OWN = "The owner opens Settings, Developer settings, Personal access tokens, and deletes or regenerates it."
 ORG = (
     "Or an organisation owner ends its access: Settings, Personal access tokens, Active tokens, Revoke (this organisation only)."
@@ -160,6 +179,25 @@ PROVIDER = Provider(
             ),
             identity="none: using it would use it up",
             effects_of_check="none: it is not asked",
+        ),
+        replace(
+            _kind("github_legacy_token", "GitHub token of the old form", r"[0-9a-f]{40}", (), OWN, offline=()),
+            ambiguous=True,
+        ),
+        _app_secret(
+            "github_oauth_app_secret",
+            "GitHub App or OAuth app client secret",
+            r"[0-9a-f]{40}",
+            "Open the app (Settings, Developer settings), and generate a second client secret.",
+            "Hand it to its users, then delete the leaked one.",
+        ),
+        _app_secret(
+            "github_app_private_key",
+            "GitHub App private key",
+            r"\s*-----BEGIN (?:RSA )?PRIVATE KEY-----[A-Za-z0-9+/=\s]{600,4000}-----END (?:RSA )?PRIVATE KEY-----\s*",
+            "Open the app (Settings, Developer settings, GitHub Apps); find the key by its SHA-256 fingerprint.",
+            "Generate a second private key and hand it to its users, then delete the leaked one.",
+            "Suspend the app's installations meanwhile when it is abused: that can be taken back.",
         ),
     ),
 )

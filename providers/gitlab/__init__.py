@@ -1,4 +1,4 @@
-"""GitLab (gitlab.com, or the operator's own server by `[endpoints] gitlab`): access tokens and deploy tokens.
+"""GitLab (gitlab.com, or the operator's own server by `[endpoints] gitlab`): access tokens, deploy tokens, and the other families.
 
 Personal, project, group and impersonation tokens share the prefix `glpat-`, and administrators can choose another one:
 a value never says which of them it is. The token's own answer does: project and group tokens belong to bot users.
@@ -6,7 +6,7 @@ a value never says which of them it is. The token's own answer does: project and
 
 from datetime import timedelta
 
-from revoker.providers.gitlab import deploy, tokens
+from revoker.providers.gitlab import deploy, families, tokens
 from revoker.providers.gitlab.tokens import AUTHORITY
 from revoker.sdk import (
     Action,
@@ -162,5 +162,6 @@ PROVIDER = Provider(
             effects_of_check="none",
             irreversible_loss="a revoked token cannot be brought back",
         ),
+        *families.FAMILIES,
     ),
 )

@@ -1,7 +1,8 @@
-"""Deploy tokens (`gldt-`): the server's administrator looks them up and revokes them by their value."""
+"""Tokens that cannot ask about themselves: the server's administrator looks them up and revokes them by their value."""
 
 from revoker.providers.gitlab.tokens import AUTHORITY, by_token
 from revoker.sdk import (
+    Answer,
     Bound,
     Credential,
     Effect,
@@ -31,9 +32,8 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
     """A deploy token cannot ask about itself over the API; an administrator of the server looks it up by its value."""
     if api.authority(AUTHORITY) is None:
         return Verdict(Validity.UNKNOWN, "no_safe_check")
-    return judge(
-        await _look(cred, api), BY_ADMIN, api.now, identity_from(principal="username", scopes="scopes", expires_at="expires_at")
-    )
+    who = identity_from(principal="username", scopes="scopes", expires_at="expires_at")
+    return judge(await _look(cred, api), answers(cred), api.now, who)
 
 
 BY_ADMIN = (
@@ -46,6 +46,15 @@ BY_ADMIN = (
 )
 
 
+# Other families tell no `revoked`: what the server still finds by its value is there, and an agent's token has a status.
+KNOWN = (dead(200, "revoked", at="status", codes=["revoked"], has=["id"]), live(200, "known", has=["id"]), *BY_ADMIN[-3:])
+
+
+def answers(cred: Credential) -> tuple[Answer, ...]:
+    """What the look-up says of a token of this family."""
+    return BY_ADMIN if cred.kind == "gitlab_deploy_token" else KNOWN
+
+
 async def _look(cred: Credential, api: Reader) -> Reply:
     return await api.query(BY_VALUE, auth=as_authority(api, AUTHORITY, by_token), json={"token": cred.secret})
 
@@ -55,7 +64,7 @@ async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
     if api.authority(AUTHORITY) is None:
         return no_authority(AUTHORITY)
     reply = await _look(cred, api)
-    if judge(reply, BY_ADMIN, api.now).validity is not Validity.LIVE:
+    if judge(reply, answers(cred), api.now).validity is not Validity.LIVE:
         return Unbound("no_match", f"the server does not show this token as live ({reply.status or reply.trouble})")
     return Bound(cred, safe_id(reply.pick("id")), Proof.SELF_ENDPOINT, "the server looked up this very token by its value")
 

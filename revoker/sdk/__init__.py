@@ -16,6 +16,7 @@ from revoker.model import (
     Verdict,
 )
 from revoker.sdk.answers import Answer, dead, expired_offline, judge, live, skip, undeclared, unsure
+from revoker.sdk.guided import guided
 from revoker.sdk.lists import (
     ListUnread,
     absent,
@@ -139,6 +140,7 @@ __all__ = [
     "example_value",
     "expired_jwt",
     "expired_offline",
+    "guided",
     "header",
     "hint_fits",
     "identity_from",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import importlib
 import json
 import random
@@ -124,6 +125,24 @@ def _bedrock_session_key(value: str) -> str:
     return "bedrock-api-key-" + base64.b64encode(made.encode()).decode()
 
 
+def _ecr(value: str) -> str:
+    """A login password of ECR holds its own end."""
+    body = {"payload": value[16:216], "datakey": value[60:160], "version": "2", "type": "DATA_KEY", "expiration": 1_796_000_000}
+    return base64.b64encode(json.dumps(body, separators=(",", ":")).encode()).decode()
+
+
+def _algolia_secured(value: str) -> str:
+    """A secured key is base64 of a signature and its limits."""
+    sign = hashlib.sha256(value.encode()).hexdigest()
+    return base64.b64encode(f"{sign}filters=user_42&validUntil=1796000000".encode()).decode()
+
+
+def _pem(value: str) -> str:
+    """A private key, of nothing but the same letter."""
+    lines = "\n".join(["A" * 64] * 24)
+    return "\n".join(("-----BEGIN RSA " + "PRIVATE KEY-----", lines, "-----END RSA " + "PRIVATE KEY-----"))
+
+
 # Kinds whose values carry a checksum or a structure that a pattern cannot say: value from the pattern -> right value.
 SIGNED = ("npm_token", "github_classic_pat", "github_oauth_token", "github_user_to_server", "github_refresh_token")
 ROUTABLE = ("gitlab_pat", "gitlab_project_token", "gitlab_group_token")
@@ -140,6 +159,7 @@ MAKERS |= {"gcp_service_account_key": _key_file, "gcp_application_default_creden
 MAKERS |= {"bitbucket_access_token": _crc_hex, "bitbucket_app_password": _crc_hex, "argocd_token": _argocd}
 MAKERS |= {"sentry_org_token": _sentry, "grafana_service_account": _grafana}
 MAKERS |= {"grafana_cloud_token": _grafana_cloud, "elastic_api_key": _elastic}
+MAKERS |= {"aws_ecr_token": _ecr, "algolia_secured_key": _algolia_secured, "github_app_private_key": _pem}
 MAKERS |= {"aws_bedrock_key": _bedrock_key, "aws_bedrock_short_term_key": _bedrock_session_key}
 
 # Kinds of which only some forms can be checked: what a sample must hold.
