@@ -44,7 +44,7 @@ def value(kind_id: str, rng: random.Random) -> str:
     if kind_id in WHOLE_FILES:
         return whole.MAKERS[kind_id]("")
     made = from_pattern(catalog.kinds()[kind_id].pattern, rng)
-    if kind_id.startswith(("github_classic", "github_oauth", "github_user", "npm_")):
+    if kind_id.startswith(("github_classic", "github_oauth_token", "github_user", "npm_")):
         prefix, body = made.split("_", 1)
         made = f"{prefix}_{body[:-6]}{crc32_base62(body[:-6])}"
     return made
