@@ -147,7 +147,18 @@ class NotifySettings:
 class AuditSettings:
     anchor_file: Path | None = option(
         read.maybe(read.path),
-        "A file on another system or medium that gets the head and count of the audit log, so that a cut-off log is noticed.",
+        "A file on another system or medium that gets the head and count of the audit log, so that a cut-off log and a store that was put back from a backup are noticed.",
+    )
+    anchor_vault: str | None = option(
+        read.maybe(read.text),
+        "A path in Vault, with its mount, that gets the same at the end of each command that changes something.",
+    )
+    timestamp_url: str | None = option(
+        read.maybe(read.url),
+        "A time-stamp authority (RFC 3161) that stamps the head and count; its stamps are kept in anchor_file, which must be set.",
+    )
+    timestamp_ca: Path | None = option(
+        read.maybe(read.path), "A PEM file with the certificate authority of the time-stamp authority, to check its stamps."
     )
 
 

@@ -66,12 +66,12 @@ def _configuration(session: Session) -> Iterator[Check]:
 
 
 def _store(session: Session) -> Iterator[Check]:
-    from revoker import audit
+    from revoker import anchoring
     from revoker.store import orphans, switches
 
     store = session.store
     yield Check("store", True, f"{store.engine.dialect.name}, the key fits")
-    log = audit.check(store)
+    log = anchoring.check(store, session.settings)
     yield Check(
         "audit log",
         log.ok,

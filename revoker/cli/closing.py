@@ -13,10 +13,13 @@ from revoker.errors import ExitCode, RevokerError
 
 
 def finish(session: Session) -> None:
-    """Close what is over, and tell the outside. A webhook that is down holds nothing up."""
-    from revoker import notify
+    """Close what is over, anchor the audit log, and tell the outside. What is down holds nothing up."""
+    from revoker import anchoring, notify
 
     close_finished(session)
+    for place in anchoring.anchor_afar(session.store, session.settings, now()):
+        if not place.ok:
+            output.tell(f"The audit log was NOT anchored ({place.place}): {place.detail}")
     try:
         notify.deliver(session.store, settings=session.settings, clock=now)
     except RevokerError as error:

@@ -19,7 +19,7 @@ def post(settings: Settings, url: Secret, body: bytes, headers: Mapping[str, str
 
     Raises ConfigError for an address that is not plain https (http only to an address in [network] allow), EgressRefused.
     """
-    where, path = _where(url, settings)
+    where, path = split(url, settings, "[notify] webhook")
     line = Line(tls_context(settings.network.ca_bundle), settings.network.allow, settings.network.proxy)
     fields = {"User-Agent": user_agent(settings), "Content-Type": "application/json", **headers}
     request = Request("POST", where, where.url(path), tuple(fields.items()), body)
@@ -30,12 +30,11 @@ def post(settings: Settings, url: Secret, body: bytes, headers: Mapping[str, str
     return 200 <= answer.status < 300
 
 
-def _where(url: Secret, settings: Settings) -> tuple[Endpoint, str]:
+def split(url: Secret, settings: Settings, key: str) -> tuple[Endpoint, str]:
+    """A configured address as its endpoint and path. Raises ConfigError, with the key's name, for what is not plain https."""
     scheme, _, rest = url.reveal().partition("://")
     authority, slash, path = rest.partition("/")
     where = from_url(f"{scheme}://{authority}")
     if where.origin.scheme != "https" and not settings.network.allow:
-        raise ConfigError(
-            "[notify] webhook must be an https address.", next="use https, or name your own network in [network] allow"
-        )
+        raise ConfigError(f"{key} must be an https address.", next="use https, or name your own network in [network] allow")
     return where, slash + path or "/"

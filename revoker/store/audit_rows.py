@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from revoker.audit import AuditRow, chained, first_key, genesis, mac_of, next_key
+from revoker.audit.anchors import Anchor
+from revoker.audit.chain import AuditRow, entry, first_key, genesis, next_key
 from revoker.store import schema
 from revoker.store.database import Store, reading, serialize, writing
 from revoker.store.rows import canonical
@@ -29,9 +30,7 @@ def add(store: Store, event: str, data: Mapping[str, Any], now: datetime) -> Aud
         last = connection.execute(sa.select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)).first()
         seq, previous = (last[0] + 1, last[1]) if last else (1, genesis(store.id))
         key = _key(store, seq)
-        at = _iso(now)
-        hash = chained(previous, seq, at, event, data)
-        row = AuditRow(seq, at, event, data, hash, mac_of(key, hash))
+        row = entry(previous, key, seq, _iso(now), event, data)
         _insert(connection, row, now)
     _reached[store.id] = (seq, next_key(key))
     return row
@@ -39,17 +38,55 @@ def add(store: Store, event: str, data: Mapping[str, Any], now: datetime) -> Aud
 
 def read(store: Store, start: int = 1) -> Iterator[AuditRow]:
     """The entries from `start` on, page by page, so that a long log does not fill the memory."""
-    table = schema.audit_log.c
-    query = sa.select(table.seq, table.at, table.event, table.data, table.hash, table.mac).order_by(table.seq).limit(PAGE)
-    after = start - 1
+    query, after = _query().limit(PAGE), start - 1
     while True:
         with reading(store) as connection:
-            rows = connection.execute(query.where(table.seq > after)).all()
-        for seq, at, event, data, hash, mac in rows:
-            yield AuditRow(seq, _iso(moment(at)), event, json.loads(data), hash, mac)
-            after = seq
-        if len(rows) < PAGE:
+            found = connection.execute(query.where(schema.audit_log.c.seq > after)).all()
+        for one in found:
+            yield _row(*one)
+            after = one[0]
+        if len(found) < PAGE:
             return
+
+
+def of_event(store: Store, event: str) -> list[AuditRow]:
+    """All entries of one event."""
+    with reading(store) as connection:
+        return [_row(*one) for one in connection.execute(_query().where(schema.audit_log.c.event == event))]
+
+
+def hash_at(store: Store, seq: int) -> str | None:
+    """The hash of one entry; None when there is none."""
+    table = schema.audit_log.c
+    with reading(store) as connection:
+        found = connection.execute(sa.select(table.hash).where(table.seq == seq)).scalar()
+    return None if found is None else str(found)
+
+
+def head(store: Store) -> tuple[int, str]:
+    """How many entries there are, and the hash of the last."""
+    table = schema.audit_log.c
+    with reading(store) as connection:
+        last = connection.execute(sa.select(table.seq, table.hash).order_by(table.seq.desc()).limit(1)).first()
+    return (last[0], last[1]) if last else (0, genesis(store.id))
+
+
+def common(store: Store, anchors: Iterable[Anchor]) -> int:
+    """The last anchored entry that this log still holds as it was anchored; 0 when there is none."""
+    mine = sorted((one for one in anchors if one.store == store.id), key=lambda one: -one.count)
+    return next((one.count for one in mine if hash_at(store, one.count) == one.head), 0)
+
+
+def _query() -> sa.Select[Any]:
+    table = schema.audit_log.c
+    columns = (table.seq, table.at, table.event, table.data, table.hash, table.mac, table.salt, table.digest)
+    return sa.select(*columns).order_by(table.seq)
+
+
+def _row(seq: int, at: int, event: str, data: str | None, *rest: str | None) -> AuditRow:
+    hash, mac, salt, digest = rest
+    content = None if data is None else json.loads(data)
+    return AuditRow(seq, _iso(moment(at)), event, content, hash or "", mac or "", salt or "", digest or "")
 
 
 def _insert(connection: Connection, row: AuditRow, now: datetime) -> None:
@@ -57,9 +94,11 @@ def _insert(connection: Connection, row: AuditRow, now: datetime) -> None:
         "seq": row.seq,
         "at": micros(now),
         "event": row.event,
-        "data": canonical(dict(row.data)),
+        "data": canonical(dict(row.data or {})),
         "hash": row.hash,
         "mac": row.mac,
+        "salt": row.salt,
+        "digest": row.digest,
     }
     connection.execute(sa.insert(schema.audit_log).values(values))
 

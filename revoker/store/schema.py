@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-HEAD = "0001"  # the revision of this schema; compared with the alembic_version row without importing Alembic
+HEAD = "0002"  # the revision of this schema; compared with the alembic_version row without importing Alembic
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -244,7 +244,9 @@ audit_log = Table(
     Column("seq", Id, primary_key=True, autoincrement=False),
     _time("at"),
     _text("event"),
-    _text("data"),
+    _text("data", null=True),  # null: erased on record
     _text("hash"),
     _text("mac"),
+    _text("salt", null=True),
+    _text("digest", null=True),  # null: an entry of the first version, whose hash covers the data itself
 )

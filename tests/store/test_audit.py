@@ -41,7 +41,7 @@ def rechained(rows: list[AuditRow]) -> list[AuditRow]:
     """What somebody without the key makes of changed rows: numbers and hashes fit, the old MACs stay."""
     head, fixed = audit.genesis("s"), []
     for seq, row in enumerate(rows, 1):
-        head = audit.chained(head, seq, row.at, row.event, row.data)
+        head = audit.chained(head, seq, row.at, row.event, row.data or {})
         fixed.append(replace(row, seq=seq, hash=head))
     return fixed
 
