@@ -43,7 +43,7 @@ def test_a_store_that_was_put_back_needs_a_person_s_word(empty: Space) -> None:
         connection.execute("VACUUM INTO ?", (str(empty.folder / "backup"),))
     assert empty.cli("audit", "restored", "--as", "alice", "--why", "no need").code == ExitCode.USAGE
     empty.cli("stop", "--as", "bob", "--why", "second")
-    for name in ("revoker.db-wal", "revoker.db-shm"):
+    for name in ("revoker.db", "revoker.db-wal", "revoker.db-shm"):
         (empty.folder / name).unlink(missing_ok=True)
     shutil.copy(empty.folder / "backup", empty.folder / "revoker.db")
     (empty.folder / "revoker.db").chmod(0o600)
