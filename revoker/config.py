@@ -106,6 +106,21 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    lease: timedelta = option(
+        read.duration,
+        "How long a worker may be silent until others take its runs over (half of it when its process is gone). "
+        "At least three times [verify] timeout.",
+        timedelta(seconds=60),
+    )
+    retry: timedelta = option(
+        read.duration,
+        "How long a parked run rests before a worker tries it again; `0s` leaves parked runs to `revoker resume`.",
+        timedelta(minutes=5),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class VaultSettings:
     addr: str = must(read.url, "The address of Vault or OpenBao.")
     auth: str = option(read.one_of("token", "approle"), "How to log in.", "token")
@@ -187,6 +202,7 @@ class Settings:
     )
     verify: VerifySettings = option(of(VerifySettings), "How credentials are verified.", VerifySettings())
     limits: LimitSettings = option(of(LimitSettings), "How much may be changed.", LimitSettings())
+    worker: WorkerSettings = option(of(WorkerSettings), "Workers on a PostgreSQL store.", WorkerSettings())
     authority: Mapping[str, Mapping[str, str]] = free(
         read.table_of(read.table_of(read.authority)),
         "Your own credentials that may act, for each provider; `revoker providers show KIND` names the keys. Secrets only as references.",

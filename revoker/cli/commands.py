@@ -34,6 +34,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("plan", "Say what would be done, and why; changes nothing."),
             Entry("approve", "Say yes to one plan, signed by name."),
             Entry("apply", "Carry out an approved plan."),
+            Entry("worker", "Carry out runs beside any number of other workers, on PostgreSQL."),
             Entry("resume", "Go on with parked or interrupted runs."),
             Entry("cancel", "Stop a run before its next change."),
             Entry("recheck", "Verify again what is due: proofs of death, and the dead that may come back."),

@@ -28,6 +28,9 @@ Statuses = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, everything else on stderr.")]
 By = Annotated[str, typer.Option("--as", help="Your name; it goes into the audit log.", metavar="NAME")]
 Why = Annotated[str, typer.Option("--why", help="The reason; it goes into the audit log.", metavar="TEXT")]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Leave the runs to `revoker worker` and return at once (PostgreSQL only).")
+]
 KeyFile = Annotated[
     Path | None, typer.Option("--key", help="Your private OpenSSH ed25519 key file; it is read, never stored.", metavar="FILE")
 ]

@@ -21,6 +21,7 @@ def command(
         bool, typer.Option("--done", help="Say by name that you did what these runs wait for; revoker still checks it.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Do not ask whether a waiting run is due.")] = False,
+    detach: options.Detach = False,
     by: options.By = "",
     as_json: options.AsJson = False,
 ) -> ExitCode:
@@ -29,15 +30,20 @@ def command(
     Exit code 12 while any run waits, 13 when one of these failed, else 0.
     """
     from revoker.report import json_document
-    from revoker.store import runs
+    from revoker.runs.worker import needs_postgresql
+    from revoker.store import picking, runs
 
     session = session_of(ctx)
     chosen = [runs.get_run(session.store, one).id for one in run or ()]
     if done:
         _confirm(session, chosen, ingesting.name_of(by))
     followed = chosen or [row.id for row in runs.list_runs(session.store, state=running.OPEN)]
-    # also those that were interrupted are followed: they go on with the engine
-    rows = running.carry_out(session, followed, lambda engine: engine.resume(chosen, force=force))
+    if detach:
+        needs_postgresql(session.store)
+        picking.let_go(session.store, chosen or _can_go_on(session, force=force), now())
+        rows = [runs.get_run(session.store, one) for one in followed]
+    else:  # also those that were interrupted are followed: they go on with the engine
+        rows = running.carry_out(session, followed, lambda engine: engine.resume(chosen, force=force))
     closing.finish(session)
     left = runs.list_runs(session.store, state=running.OPEN)
     if as_json:
@@ -48,6 +54,13 @@ def command(
             output.table(listing.runs(rows))
         output.line(f"{running.states(rows)}; {len(left)} of all runs are not at their end.")
     return outcome.of_runs(row.state for row in (*rows, *left))
+
+
+def _can_go_on(session: Session, *, force: bool) -> list[str]:
+    """What goes on without being named: all that is parked; with `force` also what waits and is not due."""
+    from revoker.store import runs
+
+    return [row.id for row in runs.list_runs(session.store, state=("parked", "waiting") if force else ("parked",))]
 
 
 def _confirm(session: Session, run_ids: list[str], who: str) -> None:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from revoker.runs.engine import Engine
     from revoker.store.runs import RunRow
 
-INLINE = timedelta(minutes=15)
 LOOK = timedelta(seconds=0.5)
 INLINE = timedelta(minutes=15)  # how long one sleep inside a run may be
+SHORT = timedelta(seconds=5)  # the same for workers and watchers: a run that must wait for longer is picked again later
 ENDED = ("done", "failed", "cancelled", "parked", "waiting")
 OPEN = ("ready", "running", "waiting", "parked")
 

@@ -13,8 +13,6 @@ from revoker.cli.session import Session, now
 from revoker.errors import LeaseHeld, RevokerError, UsageError
 from revoker.report.text import iso
 
-INLINE = timedelta(seconds=5)  # a run that must wait for longer goes on in a later round
-
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -49,7 +47,7 @@ def _alone(watch: Watch) -> None:
 
 def _shared(watch: Watch) -> None:
     """The durable engine gives each slot of the clock to one of all watchers."""
-    with running.engine(watch.session, inline=INLINE) as engine:
+    with running.engine(watch.session, inline=running.SHORT) as engine:
         engine.schedule("watch", cron(watch.every), lambda _slot: _round(watch, engine.resume))
         watch.ended.wait()
 
@@ -87,7 +85,7 @@ def _go_on(session: Session) -> None:
     if not left:
         return
     try:
-        with running.engine(session, inline=INLINE) as engine:
+        with running.engine(session, inline=running.SHORT) as engine:
             engine.resume()
             engine.wait(left)
     except LeaseHeld:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,12 +152,24 @@ def _worth_another(reply: Reply) -> bool:
 
 
 def writer(
-    pool: Pool, provider: Provider, bound: Bound, *, mark: str, chosen: Issued | None = None, allow: Callable[[], None]
+    pool: Pool,
+    provider: Provider,
+    bound: Bound,
+    *,
+    mark: str,
+    chosen: Issued | None = None,
+    allow: Callable[[], None],
+    still: Callable[[], None] | None = None,
+    turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> PoolWriter:
-    """A Writer for one approved action on one bound credential. `allow` runs right before each changing call and may raise."""
+    """A Writer for one approved action on one bound credential.
+
+    `turn` is waited for before each changing call, and held until it ended; `allow` runs right before it; `still` when its
+    first bytes are about to leave. The last two may raise.
+    """
     from revoker.egress.writer import PoolWriter
 
-    return PoolWriter(pool, provider, bound, mark=mark, chosen=chosen, allow=allow)
+    return PoolWriter(pool, provider, bound, mark=mark, chosen=chosen, allow=allow, still=still, turn=turn)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from revoker.egress.names import Resolver, system_resolver
@@ -17,6 +18,7 @@ class Line:
     allow: tuple[Network, ...] = ()
     proxy: str | None = None
     resolver: Resolver = system_resolver
+    still: Callable[[], None] | None = None  # asked when bytes of a change are about to leave; raises, and none does
 
     def proxy_to(self, scheme: str, host: str) -> str | None:
         """The proxy, by CONNECT; what is in the clear or at an address of the operator's own is dialled directly."""

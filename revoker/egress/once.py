@@ -6,7 +6,7 @@ It says apart what was certainly not sent, and what may have been acted upon alt
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,7 +127,7 @@ class CheckedBackend(httpcore.NetworkBackend):
                 raise httpcore.ConnectTimeout("time is up")
             try:
                 stream = httpcore.SyncBackend().connect_tcp(address, port, left, local_address, socket_options)
-                return TimedStream(stream, self._end)
+                return TimedStream(stream, self._end, self._line.still)
             except httpcore.ConnectError as error:
                 last = error
         raise last
@@ -136,13 +136,15 @@ class CheckedBackend(httpcore.NetworkBackend):
 class TimedStream(httpcore.NetworkStream):
     """A connection with one end for everything, so that a drip of bytes does not hold us."""
 
-    def __init__(self, inner: httpcore.NetworkStream, end: float) -> None:
-        self._inner, self._end = inner, end
+    def __init__(self, inner: httpcore.NetworkStream, end: float, still: Callable[[], None] | None = None) -> None:
+        self._inner, self._end, self._still = inner, end, still
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._inner.read(max_bytes, self._left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self._still is not None:
+            self._still()
         self._inner.write(buffer, self._left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
@@ -152,7 +154,7 @@ class TimedStream(httpcore.NetworkStream):
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         left = self._left(timeout, httpcore.ConnectTimeout)
-        return TimedStream(self._inner.start_tls(ssl_context, server_hostname, left), self._end)
+        return TimedStream(self._inner.start_tls(ssl_context, server_hostname, left), self._end, self._still)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

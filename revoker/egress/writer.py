@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from revoker.egress import aws, replies
-from revoker.egress.line import Answer, Lost, NotSent
-from revoker.egress.policy import Endpoint
+from revoker.egress.line import Answer, Line, Lost, NotSent
+from revoker.egress.policy import Endpoint, Origin
 from revoker.egress.reader import PoolReader
 from revoker.egress.requests import write
 from revoker.errors import AuthorityError, EgressRefused, OutcomeUnknown
@@ -29,10 +31,20 @@ class PoolWriter(PoolReader):
     """See sdk.Writer. Made by egress.http.writer() only."""
 
     def __init__(
-        self, pool: Pool, provider: Provider, bound: Bound, *, mark: str, chosen: Issued | None, allow: Callable[[], None]
+        self,
+        pool: Pool,
+        provider: Provider,
+        bound: Bound,
+        *,
+        mark: str,
+        chosen: Issued | None,
+        allow: Callable[[], None],
+        still: Callable[[], None] | None,
+        turn: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         super().__init__(pool, provider, bound.credential)
-        self._bound, self._mark, self._chosen, self._allow = bound, mark, chosen, allow
+        self._bound, self._mark, self._chosen = bound, mark, chosen
+        self._allow, self._still, self._turn = allow, still, turn
 
     @property
     def mark(self) -> str:
@@ -60,13 +72,13 @@ class PoolWriter(PoolReader):
             raise EgressRefused("A method that does not change was refused where changes are sent.", safe="nothing was sent")
         where = self._where(host)
         request = write(method, where, path, self._pool.agent, auth=auth, json=json, form=form, params=params, headers=headers)
-        return await self._http(where, lambda: send_once(self._pool.line(where.origin), request, self._limit))
+        return await self._http(where, lambda: send_once(self._line(where.origin), request, self._limit))
 
     async def aws_write(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
         if aws.is_read(service, operation):
             raise EgressRefused("An AWS operation that reads was refused where changes are sent.", safe="nothing was sent")
         what = aws.call(self._pool, self._provider, service, operation, as_=as_, params=params)
-        line, agent, at = self._pool.line(what.endpoint.origin), self._pool.agent, self.now
+        line, agent, at = self._line(what.endpoint.origin), self._pool.agent, self.now
         return await self._change(what.endpoint.origin.shown, lambda: aws.change(what, line, agent, self._limit, at))
 
     async def github_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
@@ -74,7 +86,7 @@ class PoolWriter(PoolReader):
 
         where, agent = self._where(None), self._pool.agent
         return await self._http(
-            where, lambda: github.send(self._pool.line(), where, agent, method, path, auth=auth, json=json, limit=self._limit)
+            where, lambda: github.send(self._line(), where, agent, method, path, auth=auth, json=json, limit=self._limit)
         )
 
     async def vault_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
@@ -84,13 +96,11 @@ class PoolWriter(PoolReader):
             raise EgressRefused("A method that does not change was refused where changes are sent.", safe="nothing was sent")
         where, token = self._where(None), auth.value if auth is not None else self._vault_token()
         client = vault_http.client(
-            self._pool.line(where.origin), where, token, self.setting("namespace"), agent=self._pool.agent, limit=self._limit
+            self._line(where.origin), where, token, self.setting("namespace"), agent=self._pool.agent, limit=self._limit
         )
         return await self._http(where, lambda: vault_http.send(client, method, path, json))
 
     async def command(self, engine: str, text: str, values: Sequence[Any] = ()) -> Reply:
-        from dataclasses import replace
-
         from revoker.egress import databases
 
         row = databases.engine(engine)
@@ -103,7 +113,7 @@ class PoolWriter(PoolReader):
                 next=f"set user and password in [authority.{self._provider.id}]",
             )
         server = replace(named, user=user or "", password=password, database=self.setting("database") or named.database)
-        call = databases.Call(server, self._pool.line(), self._limit, self.now)
+        call = databases.Call(server, self._line(), self._limit, self.now)
         return await self._change(server.shown, lambda: row.change(call, text, values))
 
     def _vault_token(self) -> Secret:
@@ -115,6 +125,9 @@ class PoolWriter(PoolReader):
                 next=f"set token in [authority.{self._provider.id}]",
             )
         return token
+
+    def _line(self, origin: Origin | None = None) -> Line:
+        return replace(self._pool.line(origin), still=self._still)
 
     def _where(self, host: str | None) -> Endpoint:
         where = self._endpoint(host)
@@ -137,7 +150,7 @@ class PoolWriter(PoolReader):
 
     async def _change(self, host: str, call: Callable[[], Reply]) -> Reply:
         """One change in its turn: allowed at the last moment, sent once, its loss said aloud."""
-        async with self._bucket.turn(self._bucket.ticket()):
+        async with self._bucket.turn(self._bucket.ticket()), self._turn():
             self._pool.check_stop()
             self._allow()
             try:

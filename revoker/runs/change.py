@@ -55,7 +55,7 @@ async def call(turn: Turn, pool: Pool, action: Action, target: Bound, chosen: Is
     """The one changing call. Whatever is not our own error counts as a lost answer."""
     from revoker.egress.http import writer
 
-    api = writer(pool, turn.provider, target, mark=turn.mark, chosen=chosen, allow=turn.allow)
+    api = writer(pool, turn.provider, target, mark=turn.mark, chosen=chosen, allow=turn.allow, still=turn.still)
     try:
         receipt = await action.run(target, api)
     except RevokerError:
@@ -128,7 +128,9 @@ async def _refused_already(turn: Turn, action: Action, target: Unbound, pool: Po
 
 
 def _record(turn: Turn, action: Action, data: dict[str, Any]) -> Done:
-    rows_of.record_change(turn.work.store, turn.run.fingerprint, action.effect, turn.now, residual=w.outlives(turn, action))
+    rows_of.record_change(
+        turn.work.store, turn.run.fingerprint, action.effect, turn.now, residual=w.outlives(turn, action), held=turn.held
+    )
     reach(f"{turn.step['id']}: recorded")
     turn.settle({"result": "done", "action": action.id, "effect": action.effect.value, "target": turn.step["target"], **data})
     return DONE

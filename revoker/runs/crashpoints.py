@@ -1,7 +1,8 @@
 """Numbered places where a test may kill this process, as the power would.
 
 They do nothing unless REVOKER_TEST_FAULTS=1. Then REVOKER_CRASH_AT=N sends SIGKILL at the N-th point that is reached
-(or, given a point's name, at the first of that name), and REVOKER_CRASH_LOG names a file that gets one line for each point.
+(or, given a point's name, at the first of that name); REVOKER_STOP_AT does the same with SIGSTOP, after which SIGCONT wakes
+it up; and REVOKER_CRASH_LOG names a file that gets one line for each point.
 """
 
 from __future__ import annotations
@@ -25,3 +26,6 @@ def reach(name: str) -> None:
             lines.write(f"{number} {name}\n")
     if os.environ.get("REVOKER_CRASH_AT") in (str(number), name):
         os.kill(os.getpid(), signal.SIGKILL)
+    if os.environ.get("REVOKER_STOP_AT") in (str(number), name):
+        os.environ.pop("REVOKER_STOP_AT")
+        os.kill(os.getpid(), signal.SIGSTOP)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from revoker.config import Settings
 from revoker.errors import StoreError
 from revoker.runs import engine_store, steps
+from revoker.runs.pulse import Pulse, pulse_for
+from revoker.store import picking, workers
 from revoker.store import runs as run_rows
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 ACTIVE = ("PENDING", "ENQUEUED", "DELAYED")
 FINISHED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 RETENTION = timedelta(days=30)
+SWEEP = 2.0  # seconds between two looks for dead workers while we wait for runs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,10 +39,12 @@ class Engine:
     clock: Callable[[], datetime]
     lease: engine_store.Lease
     database: Any
+    pulse: Pulse | None = None  # on PostgreSQL
 
     def start(self, run_ids: Iterable[str]) -> list[str]:
-        """Start each run, unless it is under way already; give those that were started."""
-        return [run_id for run_id in run_ids if self._start(run_id)]
+        """Start each run, unless it is under way already, here or elsewhere; give those that were started."""
+        mine = self.lease.executor
+        return [run_id for run_id in run_ids if picking.take(self.store, run_id, mine) and self._start(run_id)]
 
     def resume(self, run_ids: Sequence[str] = (), *, force: bool = False) -> list[str]:
         """Go on with all runs that can go on now: never started, interrupted, parked, or waiting and due.
@@ -51,34 +56,52 @@ class Engine:
         return self.start(row.id for row in chosen if self._can_go_on(row, named=bool(run_ids), force=force))
 
     def take_over(self) -> int:
-        """Let the runs of dead workers go on here; how many there were. Nothing to do on SQLite."""
+        """Let the runs of dead and of silent workers go on here; how many there were. Nothing to do on SQLite."""
+        freed = self.free()
+        self.start(freed)
+        return len(freed)
+
+    def free(self) -> list[str]:
+        """Take dead and silent workers' runs from them, for whoever picks them; the runs. Nothing to do on SQLite.
+
+        Their workflows end: one that wakes up late finds its own cancelled, its fence refused and itself declared ended.
+        """
         from dbos import DBOS
 
-        if self.database.dialect.name != "postgresql":
-            return 0
+        if self.pulse is None:
+            return []
         pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
-        others = {str(flow.executor_id) for flow in pending} - {self.lease.executor}
-        dead = engine_store.dead_executors(self.database, others)
-        orphaned = [flow.workflow_id for flow in pending if flow.executor_id in dead]
-        for workflow_id in orphaned:
-            self._free(workflow_id, dead)
-        if orphaned:
-            DBOS.resume_workflows(orphaned)
-        return len(orphaned)
+        others = ({str(flow.executor_id) for flow in pending} | picking.holders(self.store)) - {self.lease.executor}
+        unlocked = engine_store.unlocked(self.database, others)
+        gone = workers.gone(self.store, others, unlocked, self.settings.worker.lease)
+        if not gone:
+            return []
+        workers.declare_ended(self.store, gone)
+        theirs = [flow for flow in pending if flow.executor_id in gone]
+        DBOS.cancel_workflows([flow.workflow_id for flow in theirs if flow.workflow_id.startswith("run:")])
+        DBOS.resume_workflows([flow.workflow_id for flow in theirs if not flow.workflow_id.startswith("run:")])
+        return picking.free(self.store, gone, self.clock())
 
-    def _free(self, workflow_id: str, dead: set[str]) -> None:
-        """Give a dead worker's claim back; should it live on after all, its fence is worth nothing from the next claim on."""
-        run = run_rows.get_run(self.store, workflow_id.split(":")[1]) if workflow_id.startswith("run:") else None
-        held = run_rows.claim_of(self.store, run.fingerprint) if run else None
-        if held is not None and held.owner in dead:
-            run_rows.release(self.store, held.fingerprint, held.fence)
+    def under_way(self) -> list[str]:
+        """The runs that this executor has now."""
+        return picking.held_by(self.store, self.lease.executor)
+
+    def stop(self) -> None:
+        """Begin no further step: what is under way ends its step, and its run is given back."""
+        from revoker.runs import engine_flow
+
+        for work in engine_flow.work:
+            work.stopping.set()
 
     def wait(self, run_ids: Iterable[str], timeout: timedelta | None = None) -> list[RunRow]:
-        """Wait until no run of these is under way here; give their rows."""
+        """Wait until no run of these is under way, here or at another worker; give their rows."""
         end = None if timeout is None else time.monotonic() + timeout.total_seconds()
-        wanted = list(run_ids)
+        wanted, swept = list(run_ids), time.monotonic()
         while (end is None or time.monotonic() < end) and any(self._is_active(run_id) for run_id in wanted):
             time.sleep(0.05)
+            if time.monotonic() - swept > SWEEP:
+                self.take_over()
+                swept = time.monotonic()
         return [run_rows.get_run(self.store, run_id) for run_id in wanted]
 
     def schedule(self, name: str, cron: str, function: Callable[[datetime], object]) -> None:
@@ -122,6 +145,8 @@ class Engine:
         DBOS.destroy()
         engine_flow.work.clear()
         engine_flow.ticks.clear()
+        if self.pulse is not None:
+            self.pulse.end()
         self.database.dispose()
         self.lease.release()
 
@@ -169,6 +194,7 @@ def launch(
     if engine_flow.work:
         raise StoreError("The durable engine runs in this process already.")
     lease, database = _place(store)
+    pulse = pulse_for(store, settings, lease, clock) if lease.executor != engine_store.LOCAL else None
     refuse_pickle()
     _silence()
     config: DBOSConfig = {
@@ -185,14 +211,19 @@ def launch(
     }
     try:
         DBOS(config=config)
-        engine_flow.work.append(steps.Work(store, settings, clock, lease.executor, inline))
+        length = settings.worker.lease if pulse is not None else steps.LEASE
+        engine_flow.work.append(steps.Work(store, settings, clock, lease.executor, inline, lease=length, pulse=pulse))
+        if pulse is not None:
+            pulse.start()
         DBOS.launch()
     except Exception as error:  # noqa: BLE001 - a driver's error could quote the address with its password
         engine_flow.work.clear()
         DBOS.destroy()
+        if pulse is not None:
+            pulse.end()
         lease.release()
         raise StoreError(f"The durable engine did not start ({type(error).__name__}).") from None
-    engine = Engine(store, settings, clock, lease, database)
+    engine = Engine(store, settings, clock, lease, database, pulse)
     engine.collect()
     return engine
 
@@ -208,4 +239,4 @@ def _place(store: Store) -> tuple[engine_store.Lease, Any]:
     if store.engine.dialect.name == "sqlite":
         folder = engine_store.engine_folder(store)
         return engine_store.hold_file(folder), engine_store.sqlite_engine(folder)
-    return engine_store.hold_slot(store.engine), engine_store.postgresql_engine(store)
+    return engine_store.hold_name(store.engine), engine_store.postgresql_engine(store)

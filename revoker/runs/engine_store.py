@@ -1,27 +1,32 @@
 """Where the durable engine keeps its own tables, and the lease that lets one process at a time be one executor.
 
 A second process with the same executor id would take over running work at its start, and a key would be made twice.
-On SQLite the lease is a lock on a file, and there is one executor. On PostgreSQL it is an advisory lock for each slot:
-a worker takes the first free slot, and the runs of a slot whose lock is free belong to a worker that died.
+On SQLite the lease is a lock on a file, and there is one executor. On PostgreSQL each process has a name of its own that
+nobody has again, and an advisory lock for it: where the lock is free, that process has ended or lost its connection.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import platform
+import re
+import secrets
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revoker.errors import LeaseHeld, StoreError
+from revoker.errors import LeaseHeld
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from revoker.store.database import Store
 
-SLOTS = 64
+LOCAL = "local"  # the one executor of a SQLite store
 LOCK_SPACE = 0x72657665  # "reve": advisory locks of executors alone; the store has another space
 SCHEMA = "revoker_engine"
 
@@ -65,28 +70,37 @@ def hold_file(folder: Path) -> Lease:
             safe="nothing was started twice",
             next="wait for it or stop it; with PostgreSQL as the store several workers can run",
         ) from None
-    return Lease("local", _file=file)
+    return Lease(LOCAL, _file=file)
 
 
-def hold_slot(engine: Engine) -> Lease:
-    """Be the executor of the first free slot of a PostgreSQL store. Raises StoreError when all are taken."""
-    for slot in range(SLOTS):
-        connection = _try_lock(engine, slot)
+def hold_name(engine: Engine) -> Lease:
+    """Be an executor of a PostgreSQL store, under a new name: host, process and chance."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "", platform.node())[:40] or "host"
+    while True:
+        name = f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
+        connection = _try_lock(engine, name)
         if connection is not None:
-            return Lease(f"slot-{slot}", _connection=connection)
-    raise StoreError(f"All {SLOTS} worker slots of this store are taken.")
+            return Lease(name, _connection=connection)
 
 
-def dead_executors(engine: Engine, executors: set[str]) -> set[str]:
-    """Those executors whose lock nobody holds: their worker is dead, and their runs may be taken over."""
-    dead = set()
+def hold_again(engine: Engine, lease: Lease) -> None:
+    """Take the lock of a name again when its connection was lost: PostgreSQL was restarted, or the network was away."""
+    if lease._connection is not None and _answers(lease._connection):
+        return
+    if lease._connection is not None:
+        _unlock(lease._connection)
+    lease._connection = _try_lock(engine, lease.executor)
+
+
+def unlocked(engine: Engine, executors: Collection[str]) -> set[str]:
+    """Those executors whose lock nobody holds."""
+    found = set()
     for executor in executors:
-        number = executor.removeprefix("slot-")
-        connection = _try_lock(engine, int(number)) if number.isdigit() else None
+        connection = _try_lock(engine, executor)
         if connection is not None:
             _unlock(connection)
-            dead.add(executor)
-    return dead
+            found.add(executor)
+    return found
 
 
 def sqlite_engine(folder: Path) -> Engine:
@@ -114,16 +128,28 @@ def _unlock(connection: Connection) -> None:
     connection.close()
 
 
-def _try_lock(engine: Engine, slot: int) -> Connection | None:
-    """A connection that holds a slot's lock, or None. The lock ends with the connection, so with the process."""
+def _try_lock(engine: Engine, executor: str) -> Connection | None:
+    """A connection that holds a name's lock, or None. The lock ends with the connection, so with the process."""
     from sqlalchemy import text
 
+    number = int.from_bytes(hashlib.sha256(executor.encode()).digest()[:4], signed=True)
     connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    statement = text("SELECT pg_try_advisory_lock(:space, :slot)")
-    if connection.execute(statement, {"space": LOCK_SPACE, "slot": slot}).scalar():
+    statement = text("SELECT pg_try_advisory_lock(:space, :number)")
+    if connection.execute(statement, {"space": LOCK_SPACE, "number": number}).scalar():
         return connection
     connection.close()
     return None
+
+
+def _answers(connection: Connection) -> bool:
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        connection.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return False
+    return True
 
 
 def postgresql_engine(store: Store) -> Engine:

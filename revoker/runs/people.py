@@ -10,7 +10,7 @@ from revoker import audit
 from revoker.errors import UsageError
 from revoker.runs import destination, prove
 from revoker.runs.work import DONE, Done, Turn
-from revoker.store import events
+from revoker.store import events, picking
 from revoker.store import runs as run_rows
 from revoker.store.database import Store
 
@@ -38,6 +38,7 @@ def confirm(store: Store, run_id: str, step_id: str, *, who: str, now: datetime)
         raise UsageError(f"Run {run_id} does not wait for a person at {step_id}; it is {run.state} at {run.step}.")
     audit.append(store, "confirmed", {"run": run_id, "step": step_id, "by": who}, now)
     run_rows.append_journal(store, run_id, step_id, "observed", None, {"confirmed_by": who}, now)
+    picking.make_due(store, run_id, now)
 
 
 def wait(turn: Turn) -> Done:

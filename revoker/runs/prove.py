@@ -65,7 +65,7 @@ def check(turn: Turn, cred: Credential) -> Verdict:
 def record(turn: Turn, verdict: Verdict) -> None:
     """Keep a verdict on the leaked credential in its history."""
     windows = verify.windows(turn.work.settings)
-    rows_of.record_verdicts(turn.work.store, [(turn.run.fingerprint, verdict)], turn.now, windows)
+    rows_of.record_verdicts(turn.work.store, [(turn.run.fingerprint, verdict)], turn.now, windows, turn.held)
 
 
 def row_of(turn: Turn) -> CredentialRow:

@@ -29,7 +29,7 @@ from revoker.store import runs as run_rows
 from revoker.store.database import Store
 from revoker.store.runs import JournalRow, RunRow
 
-LEASE = timedelta(minutes=3)  # longer than a step takes; a worker that died holds a credential for so long
+LEASE = timedelta(minutes=3)  # on SQLite: longer than a step takes
 BUSY = 5.0  # seconds until a credential that another run holds is tried again
 ENDED = ("done", "failed", "cancelled")
 
@@ -52,9 +52,13 @@ HANDLERS: Mapping[str, Callable[[Turn], Done]] = {
 
 def advance(work: Work, run_id: str) -> Done:
     """Do the next step of a run. Gives the run's state, and the seconds to sleep while it goes on."""
+    if work.pulse is not None and work.pulse.is_over():
+        return Done("lost", "another worker has it")
     run = run_rows.get_run(work.store, run_id)
     if run.state in ENDED:
         return Done(run.state, run.message)
+    if work.stopping.is_set():
+        return _say(work, run, run.step, Done("ready", "given back when its worker ended"))
     try:
         return _advance(work, run)
     except Exception as error:  # noqa: BLE001 - a bug of ours must park the run, and its text could hold a secret
@@ -70,7 +74,7 @@ def _advance(work: Work, run: RunRow) -> Done:
     step = next_step(entry, run_rows.journal(work.store, run.id))
     if step is None:
         return _say(work, run, run.step, Done("done", "all steps are done"))
-    fence = run_rows.claim(work.store, run.fingerprint, run.id, work.owner, work.clock(), LEASE)
+    fence = run_rows.claim(work.store, run.fingerprint, run.id, work.owner, work.clock(), work.lease)
     if fence is None:
         return Done("running", "another run works on this credential", sleep=BUSY)
     try:
@@ -95,15 +99,19 @@ def next_step(entry: Mapping[str, Any], journal: list[JournalRow]) -> Mapping[st
 
 def is_due(store: Store, run_id: str, now: datetime) -> bool:
     """True when a waiting run has waited long enough, or was told that a person is done."""
+    until = due_at(store, run_id)
+    return until is None or until <= now
+
+
+def due_at(store: Store, run_id: str) -> datetime | None:
+    """When a waiting run may go on; None when nothing says so: then at once."""
     rows = run_rows.journal(store, run_id)
-    if not rows:
-        return True
-    last = next((row for row in reversed(rows) if "until" in row.data or "confirmed_by" in row.data), rows[-1])
-    return "until" not in last.data or datetime.fromisoformat(last.data["until"]) <= now
+    last = next((row for row in reversed(rows) if "until" in row.data or "confirmed_by" in row.data), None)
+    return datetime.fromisoformat(last.data["until"]) if last is not None and "until" in last.data else None
 
 
 def _take(work: Work, run: RunRow, entry: Mapping[str, Any], step: Mapping[str, Any], fence: int) -> Done:
-    _say(work, run, step["id"], Done("running", ""))
+    _say(work, run, step["id"], Done("running", ""), fence)
     reach(f"{step['id']}: begin")
     try:
         done = HANDLERS[step["do"]](_turn(work, run, entry, step, fence))
@@ -116,7 +124,7 @@ def _take(work: Work, run: RunRow, entry: Mapping[str, Any], step: Mapping[str, 
     log.info("step", run=run.id, step=step["id"], state=done.state)
     if done.state == "done":
         return Done("running", sleep=0)
-    return _say(work, run, step["id"], done)
+    return _say(work, run, step["id"], done, fence)
 
 
 def _turn(work: Work, run: RunRow, entry: Mapping[str, Any], step: Mapping[str, Any], fence: int) -> Turn:
@@ -136,11 +144,13 @@ def _words(error: RevokerError) -> str:
     return "; ".join(error.diagnostics().splitlines())
 
 
-def _say(work: Work, run: RunRow, step: str, done: Done) -> Done:
-    """Keep the run's state, unless a person cancelled it meanwhile."""
+def _say(work: Work, run: RunRow, step: str, done: Done, fence: int | None = None) -> Done:
+    """Keep the run's state, unless a person cancelled it meanwhile or another worker has it."""
     if run_rows.get_run(work.store, run.id).state == "cancelled":
         return Done("cancelled", "cancelled by a person")
-    run_rows.set_run(work.store, run.id, done.state, step, done.message, work.clock())
+    now = work.clock()
+    due = (due_at(work.store, run.id) or now) if done.state == "waiting" else None
+    run_rows.set_run(work.store, run.id, done.state, step, done.message, now, owner=work.owner, fence=fence, due=due)
     return done
 
 

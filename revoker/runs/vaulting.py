@@ -59,7 +59,9 @@ def stored(turn: Turn, action: Action, place: Place, made: Mapping[str, Any], ve
         if one.run_id == turn.run.id and one.target == made["made"]:
             orphans.resolve_orphan(turn.work.store, one.provider, one.target, turn.now, f"stored at {place.path}")
     effect = Effect.REVOKE if action.replaces else Effect.ISSUE
-    rows_of.record_change(turn.work.store, turn.run.fingerprint, effect, turn.now, residual=outlives(turn, action))
+    rows_of.record_change(
+        turn.work.store, turn.run.fingerprint, effect, turn.now, residual=outlives(turn, action), held=turn.held
+    )
     reach(f"{turn.step['id']}: recorded")
     turn.settle(
         {

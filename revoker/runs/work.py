@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,7 @@ from revoker.store.credentials import Selection
 
 if TYPE_CHECKING:
     from revoker.egress.http import Pool
+    from revoker.runs.pulse import Pulse
     from revoker.store.database import Store
     from revoker.store.runs import JournalRow, RunRow
 
@@ -40,6 +42,9 @@ class Work:
     owner: str
     inline: timedelta = timedelta(minutes=15)
     settle: timedelta = timedelta(seconds=10)  # how old a lost call must be before a list without it counts as proof
+    lease: timedelta = timedelta(minutes=3)  # longer than a step takes; a worker that died holds a credential for so long
+    pulse: Pulse | None = None  # on PostgreSQL: whether this executor may still act
+    stopping: threading.Event = field(default_factory=threading.Event)  # end between two steps, and give the runs back
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,11 @@ class Turn:
     @property
     def now(self) -> datetime:
         return self.work.clock()
+
+    @property
+    def held(self) -> tuple[str, int]:
+        """What holds the credential: the run and its fence."""
+        return self.run.id, self.fence
 
     @property
     def mark(self) -> str:
@@ -130,6 +140,12 @@ class Turn:
         self.audited("call", {"provider": provider})
         self.write("intent", {"call": True})
         reach(f"{self.step['id']}: before call")
+
+    def still(self) -> None:
+        """Called by egress when the first bytes of a change are about to leave. Raises Parked: then none did."""
+        reach(f"{self.step['id']}: before sending")
+        if self.work.pulse is not None:
+            self.work.pulse.check()
 
 
 def was_called(past: Sequence[JournalRow]) -> bool:

@@ -63,6 +63,14 @@ def claim_of(store: Store, fingerprint: str) -> Claim | None:
         return _found(connection, fingerprint, lock=False)
 
 
+def holds(connection: Connection, fingerprint: str, held: tuple[str, int] | None) -> bool:
+    """True while nobody else claimed the credential after this (run, fence), whose row stays locked; True when there is none."""
+    if held is None:
+        return True
+    found = locked(connection, fingerprint)
+    return found is not None and (found.run_id, found.fence) == held
+
+
 def locked(connection: Connection, fingerprint: str) -> Claim | None:
     """The last claim, locked until the transaction ends."""
     return _found(connection, fingerprint, lock=True)

@@ -156,6 +156,13 @@ def serialize(connection: Connection, what: int) -> None:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:space, :what)"), {"space": 0x7265766F, "what": what})
 
 
+def database_time(connection: Connection) -> int:
+    """Microseconds since 1970 by the clock that all workers share: PostgreSQL's own; on SQLite this machine's."""
+    if is_sqlite(connection):
+        return time.time_ns() // 1000
+    return int(connection.execute(sa.text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")).scalar_one())
+
+
 def check(store: Store) -> list[str]:
     """What the database's own check finds wrong; empty when it is sound."""
     with reading(store) as connection:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from revoker.errors import ApprovalRefused, UsageError
+from revoker.model import NOTHING
 from revoker.store import schema
-from revoker.store.claims import Claim, claim, claim_of, release, renew
+from revoker.store.claims import Claim, claim, claim_of, holds, release, renew
 from revoker.store.database import Store, among, reading, writing
 from revoker.store.journal import JournalRow, append_journal, journal
 from revoker.store.plans import use_up
@@ -53,17 +54,36 @@ class RunRow:
     created_at: datetime
     updated_at: datetime
     ended_at: datetime | None
+    priority: int = 3
+    worker: str | None = None  # the executor that has it now
+    due_at: datetime | None = None  # when a waiting run may go on
+    since: datetime | None = None  # when it came to its state and step
 
 
 def create_runs(
-    store: Store, plan_digest: str, members: Sequence[tuple[str, str]], now: datetime, *, needed: int = 0, run_group: str = ""
+    store: Store,
+    plan_digest: str,
+    members: Sequence[tuple[str, str]],
+    now: datetime,
+    *,
+    needed: int = 0,
+    run_group: str = "",
+    priorities: Mapping[str, int] = NOTHING,
 ) -> list[RunRow]:
     """Make the runs of a plan, one for each (fingerprint, playbook), and use its approvals up, in one transaction.
+
+    `priorities` is by fingerprint; the lowest goes first.
 
     Raises ApprovalRefused when fewer than `needed` persons approved, or when the plan was started before.
     """
     group = run_group or uuid.uuid4().hex
-    rows = [RunRow(f"run_{uuid.uuid4().hex}", plan_digest, fp, book, "ready", "", "", now, now, None) for fp, book in members]
+    rows = [
+        RunRow(
+            f"run_{uuid.uuid4().hex}", plan_digest, fp, book, "ready", "", "", now, now, None, priorities.get(fp, 3), since=now
+        )
+        for fp, book in members
+    ]
+    rows.sort(key=lambda row: row.priority)
     table = schema.runs
     with writing(store) as connection:
         connection.execute(sa.select(schema.plans.c.digest).where(schema.plans.c.digest == plan_digest).with_for_update())
@@ -104,7 +124,7 @@ def list_runs(
 ) -> list[RunRow]:
     """The runs that fit, the oldest first; an empty filter means all."""
     table, creds, members = schema.runs.c, schema.credentials.c, schema.memberships.c
-    query = _query().order_by(table.created_at, table.id)
+    query = _query().order_by(table.created_at, table.priority, table.id)
     for column, wanted in ((table.plan_digest, plan), (table.state, state)):
         if wanted:
             query = query.where(column.in_([str(one) for one in wanted]))
@@ -121,18 +141,41 @@ def list_runs(
         return [_run(row) for row in connection.execute(query)]
 
 
-def set_run(store: Store, id: str, state: str, step: str, message: str, now: datetime) -> bool:
-    """Move a run on. False, and nothing changes, when it is done or cancelled already."""
+def set_run(
+    store: Store,
+    id: str,
+    state: str,
+    step: str,
+    message: str,
+    now: datetime,
+    *,
+    owner: str | None = None,
+    fence: int | None = None,
+    due: datetime | None = None,
+) -> bool:
+    """Move a run on. False, and nothing changes, when it is done or cancelled already.
+
+    Also when another than `owner` has it, or when `fence` does not hold its credential any more. A run that nobody carries
+    out has no worker; `due` says when a waiting one may go on.
+    """
     if state not in STATES:
         raise UsageError(f"There is no run state {state!r}.")
-    table = schema.runs
-    values = {"state": state, "step": step, "message": message, "updated_at": micros(now)}
+    table = schema.runs.c
+    moved = sa.or_(table.state != state, table.step != step, table.since.is_(None))
+    values: dict[str, Any] = {"state": state, "step": step, "message": message, "updated_at": micros(now)}
     values["ended_at"] = micros(now) if state in ENDED else None
+    values["due_at"] = micros(due) if due is not None and state == "waiting" else None
+    values["since"] = sa.case((moved, micros(now)), else_=table.since)
+    if state != "running":
+        values["worker"] = None
+    mine = [table.id == id, table.state.not_in(FINAL)]
+    if owner is not None:
+        mine.append(sa.or_(table.worker.is_(None), table.worker == owner))
     with writing(store) as connection:
-        changed = connection.execute(
-            sa.update(table).where(table.c.id == id, table.c.state.not_in(FINAL)).values(values)
-        ).rowcount
-    return bool(changed)
+        whose = sa.select(schema.runs.c.fingerprint).where(schema.runs.c.id == id)
+        if fence is not None and not holds(connection, str(connection.execute(whose).scalar()), (id, fence)):
+            return False
+        return bool(connection.execute(sa.update(schema.runs).where(*mine).values(values)).rowcount)
 
 
 def _query() -> sa.Select[Any]:
@@ -148,12 +191,17 @@ def _query() -> sa.Select[Any]:
         table.created_at,
         table.updated_at,
         table.ended_at,
+        table.priority,
+        table.worker,
+        table.due_at,
+        table.since,
     )
 
 
 def _run(row: Sequence[Any]) -> RunRow:
-    id, plan, fingerprint, playbook, state, step, message, created, updated, ended = row
-    return RunRow(id, plan, fingerprint, playbook, state, step, message, moment(created), moment(updated), maybe_moment(ended))
+    id, plan, fingerprint, playbook, state, step, message, created, updated, ended, priority, worker, due, since = row
+    made = RunRow(id, plan, fingerprint, playbook, state, step, message, moment(created), moment(updated), maybe_moment(ended))
+    return replace(made, priority=priority, worker=worker, due_at=maybe_moment(due), since=maybe_moment(since))
 
 
 def _values(row: RunRow) -> dict[str, object]:
@@ -167,4 +215,6 @@ def _values(row: RunRow) -> dict[str, object]:
         "message": row.message,
         "created_at": micros(row.created_at),
         "updated_at": micros(row.updated_at),
+        "priority": row.priority,
+        "since": micros(row.created_at),
     }

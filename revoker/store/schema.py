@@ -179,6 +179,10 @@ runs = Table(
     _time("created_at"),
     _time("updated_at"),
     _time("ended_at", null=True),
+    Column("priority", Integer, nullable=False, server_default="3"),  # the lowest goes first
+    _text("worker", null=True),  # the executor that has it now
+    _time("due_at", null=True),  # when a waiting run may go on
+    _time("since", null=True),  # when it came to its state and step
     UniqueConstraint("plan_digest", "fingerprint"),
     Index(None, "fingerprint"),
     Index(None, "state"),
@@ -237,6 +241,18 @@ events = Table(
 switches = Table("switches", metadata, _text("name", key=True), _number("on"), _text("who"), _time("at"))
 
 mutations = Table("mutations", metadata, _id(), _text("provider"), _time("at"), Index(None, "provider", "at"))
+
+workers = Table(  # executors on PostgreSQL; each process has a name of its own
+    "workers", metadata, _text("name", key=True), _time("started_at"), _time("seen_at"), _time("ended_at", null=True)
+)
+
+budgets = Table(  # how fast all workers together change a provider: one row for each kind
+    "budgets", metadata, _text("provider", key=True), _text("kind", key=True), _time("next_at")
+)
+
+calls = Table(  # the changes that are under way; one of a dead worker ends by itself
+    "calls", metadata, _id(), _text("provider"), _text("kind"), _time("until"), Index(None, "provider", "kind")
+)
 
 audit_log = Table(
     "audit_log",

@@ -14,6 +14,7 @@ from revoker.lifecycle import Life, after_change, after_verdict
 from revoker.model import Effect, Evidence, Status, Validity, Verdict
 from revoker.sdk.shapes import Propagation
 from revoker.store import schema
+from revoker.store.claims import holds
 from revoker.store.database import Store, among, insert_many, reading, update_many, writing
 from revoker.store.events import put, put_many
 from revoker.store.rows import (
@@ -42,11 +43,16 @@ Told = tuple[str, Mapping[str, Any]]  # an event's kind and payload
 
 
 def record_verdicts(
-    store: Store, items: Sequence[tuple[str, Verdict]], now: datetime, windows: Mapping[str, Propagation]
+    store: Store,
+    items: Sequence[tuple[str, Verdict]],
+    now: datetime,
+    windows: Mapping[str, Propagation],
+    held: tuple[str, int] | None = None,
 ) -> list[Transition]:
     """Keep the verdicts, apply the lifecycle rules, and give the statuses that changed. One transaction.
 
-    `windows` holds the propagation of each kind id. Fingerprints that are not in the store are left out.
+    `windows` holds the propagation of each kind id. Fingerprints that are not in the store are left out, and those that the
+    (run, fence) of `held` does not hold any more: an old answer of a worker that woke up late.
     """
     transitions: list[Transition] = []
     told: list[Told] = []
@@ -56,7 +62,7 @@ def record_verdicts(
         known = _locked(connection, {fp for fp, _ in items})
         lives = {fp: life_of(row) for fp, (_, row) in known.items()}
         for fp, verdict in items:
-            if fp not in known:
+            if fp not in known or not holds(connection, fp, held):
                 continue
             id, row = known[fp]
             before, after = lives[fp], after_verdict(lives[fp], verdict, windows.get(row.kind, CAUTIOUS), now)
@@ -77,14 +83,29 @@ def record_verdicts(
     return transitions
 
 
-def record_change(store: Store, fingerprint: str, effect: Effect, now: datetime, *, residual: timedelta | None = None) -> None:
-    """Note a change that the provider acknowledged. `residual` is how long sessions may outlive it."""
+def record_change(
+    store: Store,
+    fingerprint: str,
+    effect: Effect,
+    now: datetime,
+    *,
+    residual: timedelta | None = None,
+    held: tuple[str, int] | None = None,
+) -> bool:
+    """Note a change that the provider acknowledged. `residual` is how long sessions may outlive it.
+
+    False, and nothing is noted, when the (run, fence) that `held` the credential does not hold it any more: what came after is
+    newer.
+    """
     with writing(store) as connection:
+        if not holds(connection, fingerprint, held):
+            return False
         id, row = _one(connection, fingerprint)
         values: dict[str, Any] = dict(zip(LIFE, life_values(after_change(life_of(row), effect, now)), strict=True))
         if residual is not None:
             values["residual_until"] = max(micros(now + residual), maybe_micros(row.residual_until) or 0)
         connection.execute(sa.update(schema.credentials).where(schema.credentials.c.id == id).values(values))
+    return True
 
 
 def accept(store: Store, fingerprint: str, who: str, why: str, now: datetime) -> None:

@@ -83,6 +83,8 @@ def connect(call: Call) -> tuple[socket.socket, bool]:
     except OSError as error:
         raise NotSent("timeout" if isinstance(error, TimeoutError) else "connect") from None
     sock.settimeout(call.limit)
+    if line.still is not None:
+        line.still()
     return sock, all(any(ip_address(address) in net for net in line.allow) for address in addresses)
 
 

@@ -1,0 +1,171 @@
+"""`revoker worker` for real: several processes on PostgreSQL, killed, stopped, told to end, and turned away on SQLite."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from revoker import audit
+from revoker.errors import ExitCode
+from revoker.lab.servers import PostgreSQL, run_sql
+from revoker.model import Status
+from revoker.store import runs, switches, workers
+from tests.runs.conftest import Build, Site, utc_now
+from tests.runs.crew import HERE, QUICK, Crew, all_done, is_stopped, leak, tell_end, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def shared(build: Build, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
+    """A site on a fresh PostgreSQL database."""
+    run_sql(postgresql, "DROP DATABASE IF EXISTS crew WITH (FORCE)")
+    run_sql(postgresql, "CREATE DATABASE crew")
+    url = replace(postgresql, database="crew").dsn.replace("postgresql://", "postgresql+psycopg://")
+    monkeypatch.setenv("STORE_URL", url)
+    made: list[Site] = []
+
+    def make(more: str = QUICK) -> Site:
+        made.append(build(more, url="env:STORE_URL"))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.store.engine.dispose()
+
+
+@pytest.fixture
+def crew(shared: Callable[..., Site]) -> Iterator[tuple[Site, Crew]]:
+    site = shared()
+    made = Crew(site.config)
+    yield site, made
+    made.end()
+
+
+def check_changes(site: Site, count: int) -> None:
+    """Each key suspended and then revoked, both once, and proven dead; the log verifies."""
+    expected = Counter(f"{what} key-{number}" for number in range(1, count + 1) for what in ("suspend", "revoke"))
+    assert Counter(site.fakery.changes) == expected
+    for run in runs.list_runs(site.store):
+        assert site.row(run.fingerprint).status is Status.DEAD
+        assert run.worker is None
+    assert audit.check(site.store).ok
+
+
+@pytest.mark.row("F7", "F22")
+def test_two_workers_share_the_runs_and_end_when_they_are_told(crew: tuple[Site, Crew]) -> None:
+    site, made = crew
+    first, second = made.start("--at-once", "2"), made.start("--at-once", "2")
+    wait_for(lambda: len(workers.list_workers(site.store)) == 2)
+    ids = leak(site, 10)
+    seen: set[str] = set()
+
+    def watched() -> bool:
+        seen.update(run.worker for run in runs.list_runs(site.store) if run.worker)
+        return all_done(site, ids)
+
+    wait_for(watched)
+    assert len(seen) == 2
+    for process in (first, second):
+        code, said = tell_end(process)
+        assert code == ExitCode.DONE, said
+        assert "nothing is left half done" in said
+    check_changes(site, 10)
+    assert workers.list_workers(site.store) == []
+
+
+@pytest.mark.row("F1", "F7")
+@pytest.mark.parametrize("at", ["freeze: before call", "remove: after call"])
+def test_a_killed_worker_s_runs_go_on_at_another(crew: tuple[Site, Crew], at: str) -> None:
+    site, made = crew
+    ids = leak(site, 3)
+    killed = made.start(REVOKER_TEST_FAULTS="1", REVOKER_CRASH_AT=at)
+    assert killed.wait(60) == -signal.SIGKILL
+    other = made.start()
+    wait_for(lambda: all_done(site, ids))
+    assert tell_end(other)[0] == ExitCode.DONE
+    check_changes(site, 3)
+
+
+@pytest.mark.row("F7")
+@pytest.mark.parametrize(
+    "at", ["freeze: before intent", "freeze: after intent", "freeze: before call", "freeze: before sending", "freeze: after call"]
+)
+def test_a_worker_that_wakes_up_too_late_does_nothing_any_more(crew: tuple[Site, Crew], at: str) -> None:
+    """Stopped past its lease, and another has done everything meanwhile: it sends nothing, and says so."""
+    site, made = crew
+    ids = leak(site, 2)
+    asleep = made.start(REVOKER_TEST_FAULTS="1", REVOKER_STOP_AT=at)
+    wait_for(lambda: is_stopped(asleep))
+    other = made.start()
+    wait_for(lambda: all_done(site, ids))
+    check_changes(site, 2)
+    asleep.send_signal(signal.SIGCONT)
+    _, said = asleep.communicate(timeout=60)
+    assert asleep.returncode == ExitCode.SETUP
+    assert "silent for too long" in said
+    check_changes(site, 2)
+    assert tell_end(other)[0] == ExitCode.DONE
+
+
+@pytest.mark.row("F22")
+def test_a_second_signal_ends_at_once_and_corrupts_nothing(crew: tuple[Site, Crew]) -> None:
+    site, made = crew
+    asked = site.fakery.answer
+
+    def slow(method: str, path: str, *rest: Any) -> Any:
+        if path.endswith("/suspend"):
+            started.append(path)
+            wait_for(lambda: released, 20)
+        return asked(method, path, *rest)
+
+    started: list[str] = []
+    released: list[bool] = []
+    ids = leak(site, 1)
+    site.fakery.answer = slow
+    worker = made.start()
+    wait_for(lambda: started)
+    worker.send_signal(signal.SIGTERM)
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(10) in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+    released.append(True)
+    other = made.start()
+    wait_for(lambda: all_done(site, ids))
+    assert tell_end(other)[0] == ExitCode.DONE
+    check_changes(site, 1)
+
+
+def test_the_kill_switch_holds_in_every_worker(crew: tuple[Site, Crew]) -> None:
+    site, made = crew
+    for _ in range(2):
+        made.start("--at-once", "1")
+    wait_for(lambda: len(workers.list_workers(site.store)) == 2)
+    ids = leak(site, 12)
+    wait_for(lambda: len(site.fakery.changes) > 3)
+    switches.set_stopped(site.store, True, "alice", utc_now())
+    wait_for(lambda: not any(run.worker for run in runs.list_runs(site.store)))
+    changed = list(site.fakery.changes)
+    assert len(changed) < 24
+    with pytest.raises(AssertionError, match="in time"):
+        wait_for(lambda: len(site.fakery.changes) > len(changed), 3)
+    switches.set_stopped(site.store, False, "alice", utc_now())
+    wait_for(lambda: all_done(site, ids), 90)
+    check_changes(site, 12)
+
+
+def test_on_sqlite_there_are_no_workers(site: Site) -> None:
+    argv = [sys.executable, str(HERE / "command_line.py")]
+    for command in (["worker"], ["apply", "0" * 12, "--detach"]):
+        done = subprocess.run(
+            [*argv, *command, "--config", str(site.config)], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == ExitCode.SETUP
+        assert "Workers need PostgreSQL" in done.stderr
+        assert "revoker apply" in done.stderr
