@@ -97,9 +97,20 @@ def is_switched(*, active: bool) -> Observer:
 
 
 def _switch(id: str, effect: Effect, undo: str, *, active: bool) -> Action:
-    # The method is documented, the field is not confirmed. To confirm: switch a test credential off and on.
     run, seen = switch(id, effect, active=active), is_switched(active=active)
-    return Action(id, effect, run, bind, NEEDS, SWITCH_DOCS, authority="api_key", undo=undo, observe=seen, experimental=True)
+    return Action(
+        id,
+        effect,
+        run,
+        bind,
+        NEEDS,
+        SWITCH_DOCS,
+        authority="api_key",
+        undo=undo,
+        observe=seen,
+        experimental=True,  # the method is documented, the field is not confirmed
+        confirm="switch a test credential off and on, and see /v3/me refuse and accept it",
+    )
 
 
 PROVIDER = Provider(
@@ -107,6 +118,7 @@ PROVIDER = Provider(
     title="Adyen",
     hosts=HOSTS,
     docs="https://docs.adyen.com/development-resources/api-credentials",
+    obtain="Customer Area, Developers, API credentials: make a company-level credential, give it the role, generate its API key.",
     authority={"api_key": NEEDS, "company": "the company account that holds the credential"},
     kinds=(
         Kind(

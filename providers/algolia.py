@@ -30,6 +30,7 @@ from revoker.sdk import (
     Writer,
     as_authority,
     dead,
+    declares,
     example_value,
     expired_offline,
     guided,
@@ -70,6 +71,7 @@ def path(cred: Credential) -> str:
     return f"/1/keys/{cred.secret.reveal()}"
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The key's own rights."""
     reply = await api.get(path(cred), auth=key(cred.secret), headers=application(cred), host=cred.parts.get("host"))
@@ -123,6 +125,7 @@ PROVIDER = Provider(
     title="Algolia",
     hosts=(),
     docs="https://www.algolia.com/doc/guides/security/api-keys",
+    obtain="Dashboard, Settings, API Keys, Your API keys: copy the Admin API key. It cannot be narrowed; keep it in a vault.",
     authority={"admin_key": NEEDS},
     kinds=(
         Kind(

@@ -147,6 +147,7 @@ PROVIDER = Provider(
     title="Anthropic",
     hosts=("api.anthropic.com",),
     docs="https://platform.claude.com/docs/en/api/overview",
+    obtain="An organisation admin makes one in the Console, Settings, Admin keys. Admin keys cannot make others.",
     authority={"admin_key": NEEDS},
     check_authority=can_read("admin_key", {"Admin API: API keys": KEYS}, auth=by_key, headers=VERSION),
     kinds=(

@@ -100,6 +100,8 @@ PROVIDER = Provider(
     title="Argo CD",
     hosts=(),
     docs=DOCS,
+    obtain="Add a local account with the capability apiKey, give it the two rights in "
+    "argocd-rbac-cm, then argocd account generate-token.",
     authority={"token": f"token of an account with {NEEDS}"},
     kinds=(
         Kind(
@@ -141,6 +143,7 @@ PROVIDER = Provider(
                     by="self",
                     observe=seen_dead(verify),
                     experimental=True,  # read in the server's code: the list stands in Redis
+                    confirm="log a test account's token out, restart Redis, and see the token still refused",
                 ),
             ),
             irreversible_loss="a deleted token cannot be brought back",

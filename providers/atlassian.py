@@ -29,6 +29,8 @@ from revoker.sdk import (
     can_read,
     checksum,
     dead,
+    decided,
+    declares,
     example_value,
     identity_from,
     judge,
@@ -87,6 +89,11 @@ async def ask(cred: Credential, api: Reader) -> tuple[Verdict, Reply]:
     return judge(reply, AT_CLOUD, api.now, WHOAMI), reply
 
 
+@declares(
+    *AT_SITE,
+    decided(Validity.UNKNOWN, "refused_or_scoped", "the site refused it and does not tell its cloud id"),
+    *AT_CLOUD,
+)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Dead means: refused for this e-mail address, at both places."""
     return (await ask(cred, api))[0]
@@ -135,6 +142,8 @@ PROVIDER = Provider(
     title="Atlassian Cloud",
     hosts=(CLOUD,),
     docs="https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/",
+    obtain="admin.atlassian.com, the organisation, Settings, API keys: make a key without "
+    "scopes or with those of user management.",
     authority={"org_key": NEEDS},
     check_authority=can_read("org_key", {"a working organisation key": "/admin/v1/orgs"}),
     kinds=(

@@ -27,6 +27,7 @@ from revoker.sdk import (
     bearer,
     bound_by_part,
     dead,
+    declares,
     example_value,
     expired_jwt,
     judge,
@@ -54,6 +55,7 @@ SECRET_ANSWERS = (
 )
 
 
+@declares(*TOKEN_ANSWERS)
 async def verify_token(cred: Credential, api: Reader) -> Verdict:
     """One client's id and nothing else: whole clients hold their secrets."""
     fields = {"per_page": "1", "fields": "client_id", "include_fields": "true"}
@@ -61,6 +63,7 @@ async def verify_token(cred: Credential, api: Reader) -> Verdict:
     return judge(reply, TOKEN_ANSWERS, api.now)
 
 
+@declares(*SECRET_ANSWERS)
 async def verify_secret(cred: Credential, api: Reader) -> Verdict:
     """A made-up code, which no secret can redeem."""
     form: dict[str, str | Secret] = {
@@ -100,6 +103,8 @@ PROVIDER = Provider(
             fixed={"grant_type": ("authorization_code",), "code": (NO_CODE,)},  # any other grant, or a real code, makes a token
         ),
     ),
+    obtain="Applications: make a machine-to-machine application, authorise it for the "
+    "Management API with the scope, ask /oauth/token.",
     authority={"management_token": NEEDS},
     kinds=(
         Kind(

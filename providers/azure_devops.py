@@ -28,6 +28,8 @@ from revoker.sdk import (
     as_authority,
     basic,
     dead,
+    decided,
+    declares,
     example_value,
     judge,
     live,
@@ -64,6 +66,7 @@ async def ask(cred: Credential, api: Reader) -> Reply | None:
     return await api.get(f"/{safe_id(organization)}/_apis/connectionData", auth=by_token(cred.secret)) if organization else None
 
 
+@declares(decided(Validity.UNKNOWN, "no_organization", "neither the finding nor the settings name one"), *ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One look at the connection, in the finding's organisation or the operator's own."""
     reply = await ask(cred, api)
@@ -113,6 +116,7 @@ def _kind(id: str, title: str, pattern: str, *, ambiguous: bool) -> Kind:
         verify=verify,
         docs=DOCS,
         identity="the user's id in the organisation",
+        check_needs="no right: the setting organization says where to ask, when the finding does not",
         propagation=Propagation(timedelta(hours=1), source="documented: up to one hour"),
         manual=Manual(
             "https://learn.microsoft.com/azure/devops/organizations/accounts/admin-revoke-user-pats",
@@ -135,6 +139,7 @@ PROVIDER = Provider(
     title="Azure DevOps",
     hosts=("dev.azure.com", ADMIN),
     docs="https://learn.microsoft.com/rest/api/azure/devops/",
+    obtain="Sign in as the administrator, then `az account get-access-token` for the resource of Azure DevOps.",
     authority={"bearer": f"Entra access token of a {NEEDS}", "organization": "the organisation that is asked and administered"},
     kinds=(
         _kind(

@@ -156,6 +156,7 @@ def _switch(id: str, effect: Effect, undo: str, seen: Observer, *, off: bool) ->
         undo=undo,
         observe=seen,
         experimental=True,  # it stops the account's other key too, and nothing says how soon
+        confirm="set disableLocalAuth on a test account, and measure how long both of its keys still work",
     )
 
 
@@ -201,6 +202,8 @@ PROVIDER = Provider(
     hosts=(ARM,),
     docs=DOCS,
     reads=(Read(LIST_KEYS),),
+    obtain="Give a service principal a role with the actions on the account, then `az account "
+    "get-access-token` for management.azure.com.",
     authority={
         "arm_token": f"access token for Azure Resource Manager with {NEEDS}",
         "subscription": "the subscription whose accounts are searched",

@@ -18,6 +18,7 @@ from revoker.sdk import (
     basic,
     checksum,
     dead,
+    declares,
     example_value,
     guided,
     identity_from,
@@ -35,11 +36,14 @@ def right_sum(value: str) -> bool:
     return f"{zlib.crc32(value[:-8].encode()):08x}" == value[-8:].lower()
 
 
+ANSWERS = (live(200, has=["uuid"]), live(403, "restricted", has=["error"]), dead(401, has=["error"]))
+
+
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """An app password, with its user's name: a wrong name is refused in the same way."""
     reply = await api.get("/2.0/user", auth=basic(cred.parts.get("username", ""), cred.secret))
-    answers = (live(200, has=["uuid"]), live(403, "restricted", has=["error"]), dead(401, has=["error"]))
-    return judge(reply, answers, api.now, identity_from(account="username", principal="uuid"))
+    return judge(reply, ANSWERS, api.now, identity_from(account="username", principal="uuid"))
 
 
 PROVIDER = Provider(

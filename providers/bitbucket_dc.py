@@ -13,6 +13,7 @@ from revoker.sdk import (
     Verdict,
     bearer,
     dead,
+    declares,
     example_value,
     judge,
     live,
@@ -22,12 +23,15 @@ from revoker.sdk import (
 DOCS = "https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html"
 
 
+ANSWERS = (live(200, has=["values"]), live(403, "restricted", has=["errors"]), dead(401, has=["errors"]))
+
+
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The token's user lists their own tokens."""
     user = safe_id(cred.parts.get("username"))
     reply = await api.get(f"/rest/access-tokens/1.0/users/{user}", auth=bearer(cred.secret))
-    answers = (live(200, has=["values"]), live(403, "restricted", has=["errors"]), dead(401, has=["errors"]))
-    return judge(reply, answers, api.now, lambda _: Identity(user))
+    return judge(reply, ANSWERS, api.now, lambda _: Identity(user))
 
 
 PROVIDER = Provider(

@@ -80,6 +80,7 @@ PROVIDER = Provider(
     title="Box",
     hosts=("api.box.com",),
     docs="https://developer.box.com/guides/authentication/",
+    obtain="Box Developer Console, the application, Configuration: OAuth 2.0 credentials.",
     authority={"client_secret": CLIENT, "client_id": "that application's client id"},
     kinds=(
         Kind(

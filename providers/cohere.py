@@ -13,6 +13,7 @@ from revoker.sdk import (
     Verdict,
     bearer,
     dead,
+    declares,
     example_value,
     identity_from,
     judge,
@@ -32,6 +33,7 @@ ANSWERS = (
 whoami = identity_from(account="organization_id", principal="owner_id")
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask whether the key is valid, and whose it is."""
     return judge(await api.query(CHECK, auth=bearer(cred.secret)), ANSWERS, api.now, whoami)

@@ -24,6 +24,8 @@ from revoker.sdk import (
     Writer,
     as_authority,
     basic,
+    decided,
+    declares,
     example_value,
     identity_from,
     judge,
@@ -60,6 +62,7 @@ def ready(api: Reader) -> bool:
     return api.authority("api_secret") is not None and api.setting("api_key") is not None
 
 
+@declares(decided(Validity.UNKNOWN, "no_safe_check", "nothing is sent without the authority"), *ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The operator's key reads the owner and the resource of the leaked one; without it nothing is sent."""
     if not ready(api):
@@ -96,6 +99,7 @@ PROVIDER = Provider(
     title="Confluent Cloud",
     hosts=("api.confluent.cloud",),
     docs=DOCS,
+    obtain="confluent api-key create --resource cloud, as a service account with the role.",
     authority={"api_secret": NEEDS, "api_key": "the id of that key"},
     kinds=(
         Kind(
@@ -106,6 +110,7 @@ PROVIDER = Provider(
             needs=("key_id",),
             verify=verify,
             docs=DOCS,
+            check_needs="api_secret: a role that may read the API keys of the organisation (OrganizationAdmin)",
             identity="the key's owner, when the operator's own key looks it up",
             propagation=Propagation(timedelta(minutes=15), source="clusters may lag behind; our margin"),
             manual=Manual(
@@ -132,6 +137,7 @@ PROVIDER = Provider(
                     authority="api_secret",
                     observe=is_gone,
                     experimental=True,
+                    confirm="delete a test key, and see the look-up of its id and a call with the pair refused",
                 ),
             ),
             effects_of_check="none at the leaked key; the operator's own key reads",

@@ -104,6 +104,8 @@ PROVIDER = Provider(
     title="Datadog",
     hosts=HOSTS,
     docs=DOCS,
+    obtain="Organization Settings, Service Accounts: make one whose role has the two rights, "
+    "and an application key of it scoped to them.",
     authority={"application_key": NEEDS, "api_key": "an API key of that organisation, not a leaked one"},
     kinds=(
         Kind(

@@ -142,7 +142,8 @@ def _action(id: str, effect: Effect, run: Mutation, undo: str | None, seen: Obse
         authority="api_key",
         undo=undo,
         observe=seen,
-        experimental=True,  # confirm that /v1/auth/token names the key's id as `api_key_id`
+        experimental=True,
+        confirm="ask /v1/auth/token with a test key, and compare its api_key_id with the list of the project",
         siblings=lister,
     )
 
@@ -152,6 +153,7 @@ PROVIDER = Provider(
     title="Deepgram",
     hosts=("api.deepgram.com",),
     docs="https://developers.deepgram.com/docs/errors",
+    obtain="Console, the project, API Keys: make a key with the role Administrator or Owner.",
     authority={"api_key": NEEDS},
     check_authority=can_read("api_key", {"projects": PROJECTS}, auth=by_token),
     kinds=(

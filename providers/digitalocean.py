@@ -99,7 +99,8 @@ def _token(id: str, title: str, prefix: str, check: Verifier, *, experimental: b
                 OAUTH_DOCS,
                 by="self",
                 observe=seen_dead(verify) if check is verify else None,
-                experimental=experimental,  # documented for OAuth access tokens only
+                experimental=experimental,
+                confirm="revoke a test token of this sort, and see /v2/account (or a refresh) refuse it",  # documented for OAuth access tokens only
             ),
         ),
         irreversible_loss="a revoked token cannot be brought back",
@@ -111,6 +112,7 @@ PROVIDER = Provider(
     title="DigitalOcean",
     hosts=("api.digitalocean.com", "cloud.digitalocean.com"),
     docs="https://docs.digitalocean.com/reference/api/",
+    obtain="API, Tokens: make a personal access token with custom scopes.",
     authority={"token": "personal token with spaces_key:read and spaces_key:delete"},
     check_authority=can_read("token", {"spaces_key:read": SPACES}),
     kinds=(

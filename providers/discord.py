@@ -22,6 +22,7 @@ from revoker.sdk import (
     Writer,
     bound_as_itself,
     dead,
+    declares,
     example_value,
     guided,
     header,
@@ -53,6 +54,7 @@ def hook_path(cred: Credential) -> str:
     return re.sub(r"^https://[a-z.]+", "", cred.secret.reveal())
 
 
+@declares(*HOOK_ANSWERS)
 async def verify_hook(cred: Credential, api: Reader) -> Verdict:
     """Get the webhook by its own address; nothing is posted."""
 

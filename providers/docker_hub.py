@@ -39,6 +39,7 @@ from revoker.sdk import (
     as_authority,
     can_read,
     dead,
+    declares,
     example_value,
     judge,
     jwt_claims,
@@ -68,6 +69,7 @@ async def login(cred: Credential, api: Reader) -> Reply:
     return await api.query(LOGIN, json=body)
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One login: a read, as Hub counts it."""
 
@@ -227,6 +229,7 @@ PROVIDER = Provider(
     hosts=("hub.docker.com",),
     docs=DOCS,
     reads=(Read(LOGIN, json=("identifier", "secret")),),
+    obtain="Sign in as the owner (POST /v2/users/login, then /v2/users/2fa-login) and keep the token of that session.",
     authority={"bearer": BEARER},
     check_authority=can_read("bearer", {"access tokens of the owner": "/v2/access-tokens"}),
     kinds=(

@@ -76,6 +76,7 @@ PROVIDER = Provider(
                     by="self",
                     observe=seen_dead(verify),
                     experimental=True,
+                    confirm="revoke a test CLI token, and one of each other sort in use, and see /v3/me refuse it",
                 ),
             ),
             residual=(Residual("every secret that the token could read", None),),

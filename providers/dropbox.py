@@ -21,6 +21,7 @@ from revoker.sdk import (
     bearer,
     bound_as_itself,
     dead,
+    declares,
     example_value,
     guided,
     judge,
@@ -46,11 +47,13 @@ ANSWERS = (
 APP_ANSWERS = (live(200, at="result", codes=["revoker"]), dead(401, says="invalid", has=["error_summary"]))
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """An echo for users: no personal data."""
     return judge(await api.query("/2/check/user", auth=bearer(cred.secret), json=ECHO), ANSWERS, api.now)
 
 
+@declares(*APP_ANSWERS)
 async def verify_app(cred: Credential, api: Reader) -> Verdict:
     """An echo for applications."""
     auth = basic(cred.parts.get("key_id", ""), cred.secret)

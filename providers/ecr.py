@@ -20,6 +20,7 @@ from revoker.sdk import (
     Verdict,
     basic,
     dead,
+    declares,
     expired_offline,
     judge,
     live,
@@ -53,6 +54,7 @@ def registry(reply: Reply) -> str | None:
     return "registry" if REGISTRY.lower() in reply.headers else None
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The registry's own entry; nothing is listed or pulled."""
     reply = await api.get("/v2/", auth=basic("AWS", cred.secret), host=cred.parts.get("host"))

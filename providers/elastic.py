@@ -128,6 +128,7 @@ PROVIDER = Provider(
     title="Elasticsearch",
     hosts=(),
     docs="https://www.elastic.co/docs/api/doc/elasticsearch",
+    obtain="POST /_security/api_key as a user with the privilege, with a role descriptor of just that privilege; keep `encoded`.",
     authority={"api_key": NEEDS},
     check_authority=can_read("api_key", {"a working key": "/_security/_authenticate"}, auth=api_key),
     kinds=(

@@ -81,6 +81,7 @@ PROVIDER = Provider(
     title="Fireworks AI",
     hosts=("api.fireworks.ai",),
     docs="https://docs.fireworks.ai/api-reference",
+    obtain="Settings, API Keys, as an admin of the account.",
     authority={"api_key": NEEDS, "account": "the account's id", "user": "the id of the user who owns the key"},
     check_authority=can_read("api_key", {"accounts": "/v1/accounts"}),
     kinds=(

@@ -88,6 +88,7 @@ PROVIDER = Provider(
     title="Gitea and Forgejo",
     hosts=(),
     docs="https://docs.gitea.com/api/",
+    obtain="Use the token owner's own name and password, or make a site administrator for this job; tokens cannot manage tokens.",
     authority={"password": NEEDS, "username": "the name that the password belongs to"},
     kinds=(
         Kind(

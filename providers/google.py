@@ -264,6 +264,8 @@ PROVIDER = Provider(
     title="Google",
     hosts=("generativelanguage.googleapis.com", HOST),
     docs="https://cloud.google.com/docs/authentication/api-keys",
+    obtain="Bind the role on the projects to a service account, then `gcloud auth "
+    "print-access-token --impersonate-service-account`.",
     authority={
         "access_token": "OAuth access token of a principal with roles/serviceusage.apiKeysAdmin",
         "project": "the project ids or numbers to search, separated by commas",

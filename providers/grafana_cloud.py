@@ -22,6 +22,7 @@ from revoker.sdk import (
     Verdict,
     bearer,
     dead,
+    declares,
     example_value,
     judge,
     live,
@@ -61,6 +62,7 @@ ANSWERS = (
 )
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The list of tokens of the token's own region."""
     region = text_at(said(cred), "m.r") or ""

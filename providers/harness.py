@@ -13,6 +13,7 @@ from revoker.sdk import (
     Reply,
     Verdict,
     dead,
+    declares,
     example_value,
     header,
     judge,
@@ -30,6 +31,7 @@ def account(cred: Credential) -> str | None:
     return parts[1] if len(parts) == 4 else None
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask who the token is; a service account is no user, and is told so."""
     params = {"accountIdentifier": account(cred) or ""}

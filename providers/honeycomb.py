@@ -27,6 +27,7 @@ from revoker.sdk import (
     bearer,
     can_read,
     dead,
+    declares,
     everywhere,
     example_value,
     header,
@@ -65,6 +66,7 @@ verify = everywhere(
 )
 
 
+@declares(*MANAGEMENT)
 async def verify_management(cred: Credential, api: Reader) -> Verdict:
     """A management key rides as id:secret."""
 
@@ -147,6 +149,7 @@ PROVIDER = Provider(
     title="Honeycomb",
     hosts=HOSTS,
     docs="https://docs.honeycomb.io/api/",
+    obtain="Team settings, API keys, Management: make a key with the scope api-keys:write.",
     authority={"management_key": NEEDS},
     check_authority=can_read("management_key", {"a working management key": "/2/auth"}),
     kinds=(

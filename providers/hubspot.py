@@ -13,6 +13,7 @@ from revoker.sdk import (
     Residual,
     Verdict,
     dead,
+    declares,
     example_value,
     guided,
     identity_from,
@@ -30,6 +31,7 @@ ANSWERS = (
 WHOAMI = identity_from(account="hubId", principal="appId", scopes="scopes")
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """What HubSpot knows of the token; the token is the question, not its login."""
     return judge(await api.query(INFO, json={"tokenKey": cred.secret}), ANSWERS, api.now, WHOAMI)

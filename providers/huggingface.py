@@ -121,6 +121,7 @@ def _revoke(*, experimental: bool = False) -> Action:
         by="self",
         observe=seen_dead(verify),
         experimental=experimental,
+        confirm="report a test organisation's token, and see whoami-v2 refuse it",
     )
 
 
@@ -129,6 +130,8 @@ PROVIDER = Provider(
     title="Hugging Face",
     hosts=("huggingface.co",),
     docs="https://huggingface.co/docs/hub/api",
+    obtain="As an admin of the organisation: Settings, Access Tokens, a fine-grained token with "
+    "the organisation's rights to manage members.",
     authority={"admin_token": "token of an Enterprise organisation's admin", "organization": "that organisation's name"},
     check_authority=can_read("admin_token", {"a working token": "/api/whoami-v2"}),
     kinds=(

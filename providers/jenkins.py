@@ -17,6 +17,7 @@ from revoker.sdk import (
     Verdict,
     basic,
     dead,
+    declares,
     example_value,
     judge,
     live,
@@ -33,6 +34,7 @@ ANSWERS = (
 )
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask the server who is asking."""
     reply = await api.get("/whoAmI/api/json", auth=basic(cred.parts.get("username", ""), cred.secret))

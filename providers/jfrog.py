@@ -127,6 +127,7 @@ PROVIDER = Provider(
     title="JFrog",
     hosts=(),
     docs="https://jfrog.com/help/r/jfrog-rest-apis/",
+    obtain="Administration, User Management, Access Tokens: generate a token with the scope of an administrator.",
     authority={"admin_token": NEEDS},
     check_authority=can_read("admin_token", {"a working token": OWN}),
     kinds=(

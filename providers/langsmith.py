@@ -152,6 +152,7 @@ PROVIDER = Provider(
     title="LangSmith",
     hosts=HOSTS,
     docs=DOCS,
+    obtain="Settings, API Keys, as an organisation admin.",
     authority={"admin_key": NEEDS},
     check_authority=can_read("admin_key", {"service keys": SERVICE_KEYS}, auth=by_key),
     kinds=(

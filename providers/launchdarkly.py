@@ -118,6 +118,8 @@ PROVIDER = Provider(
     title="LaunchDarkly",
     hosts=HOSTS,
     docs="https://launchdarkly.com/docs/home/account/api",
+    obtain="Organization settings, Authorization: make a token with the role Admin, or with a "
+    "custom role that may delete access tokens.",
     authority={"access_token": NEEDS},
     check_authority=can_read("access_token", {"access tokens": "/api/v2/tokens"}, auth=as_is),
     kinds=(

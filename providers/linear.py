@@ -21,6 +21,7 @@ from revoker.sdk import (
     bearer,
     bound_as_itself,
     dead,
+    declares,
     example_value,
     header,
     identity_from,
@@ -52,6 +53,7 @@ def riding(cred: Credential) -> Auth:
     return header("Authorization", cred.secret) if cred.kind == "linear_api_key" else bearer(cred.secret)
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask for the viewer."""
     return judge(await api.query("/graphql", auth=riding(cred), json=WHO), ANSWERS, api.now, WHOAMI)
@@ -119,7 +121,8 @@ PROVIDER = Provider(
                     OAUTH_DOCS,
                     by="self",
                     observe=seen_dead(verify),
-                    experimental=True,  # not read in the documentation. To confirm: revoke a token of a test application.
+                    experimental=True,  # not read in the documentation
+                    confirm="revoke the token of a test application, and see viewer refused",
                 ),
             ),
         ),

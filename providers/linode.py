@@ -82,6 +82,7 @@ PROVIDER = Provider(
     title="Linode (Akamai)",
     hosts=("api.linode.com",),
     docs="https://techdocs.akamai.com/linode-api/reference/api",
+    obtain="Cloud Manager, API Tokens, as the same user: make a token with read and write on Account alone.",
     authority={"token": "token of the same user with account:read_write"},
     check_authority=can_read("token", {"account:read_write": TOKENS}),
     kinds=(

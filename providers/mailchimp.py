@@ -16,6 +16,7 @@ from revoker.sdk import (
     Verdict,
     basic,
     dead,
+    declares,
     example_value,
     identity_from,
     judge,
@@ -46,6 +47,7 @@ MANDRILL_ANSWERS = (
 )
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The account's name and id, at the data centre that stands in the key."""
     host = f"us{cred.parts.get('centre', '')}.api.mailchimp.com"
@@ -56,6 +58,7 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
     return judge(reply, ANSWERS, api.now, WHOAMI)
 
 
+@declares(*MANDRILL_ANSWERS)
 async def verify_mandrill(cred: Credential, api: Reader) -> Verdict:
     """users/ping2, whose only argument is the key."""
 

@@ -18,6 +18,7 @@ from revoker.sdk import (
     anywhere,
     basic,
     dead,
+    declares,
     example_value,
     guided,
     judge,
@@ -42,6 +43,7 @@ def whoami(reply: Reply) -> Identity:
     return Identity(principal=text_at(reply, "items.0.name"))
 
 
+@declares(*LIVE, *REFUSED, *UNSURE)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One domain of the account, at each region."""
     answers = (*LIVE, *(REFUSED if cred.secret.reveal().startswith("key-") else UNSURE))

@@ -24,6 +24,7 @@ from revoker.sdk import (
     Writer,
     as_authority,
     dead,
+    declares,
     example_value,
     identity_from,
     judge,
@@ -47,6 +48,7 @@ ANSWERS = (
 )
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """What Mapbox knows of the token."""
     reply = await api.get("/tokens/v2", params={"access_token": cred.secret.reveal()})
@@ -124,6 +126,7 @@ PROVIDER = Provider(
     title="Mapbox",
     hosts=("api.mapbox.com",),
     docs="https://docs.mapbox.com/api/accounts/tokens/",
+    obtain="Account, Tokens: make a secret token with the scope; it can be given only by the account's own sign-in.",
     authority={"access_token": NEEDS},
     kinds=(
         _kind("mapbox_token", "Mapbox secret or temporary token", r"[st]k\.eyJ[A-Za-z0-9_-]{20,1000}\.[A-Za-z0-9_-]{20,40}"),

@@ -31,6 +31,7 @@ from revoker.sdk import (
     bearer,
     can_read,
     dead,
+    declares,
     everywhere,
     example_value,
     header,
@@ -64,6 +65,7 @@ async def me(cred: Credential, api: Reader) -> Reply:
     return reply
 
 
+@declares(*listed.answers)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The list of models, which costs nothing; and whose key it is, when it is live."""
     verdict = await listed(cred, api)
@@ -100,6 +102,7 @@ PROVIDER = Provider(
     title="Mistral AI",
     hosts=HOSTS,
     docs=DOCS,
+    obtain="Admin console, API keys, of an Enterprise organisation with the preview.",
     authority={"admin_key": NEEDS},
     check_authority=can_read("admin_key", {"API keys of the organisation": KEYS}, auth=by_key),
     kinds=(

@@ -12,6 +12,7 @@ from revoker.sdk import (
     Reader,
     Verdict,
     dead,
+    declares,
     example_value,
     expired_jwt,
     header,
@@ -26,6 +27,7 @@ ANSWERS = (live(200, has=["data.me.id"]), dead(401, says="Not Authenticated"))
 WHOAMI = identity_from(account="data.me.account.id", principal="data.me.email")
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask for the user whose token it is."""
     reply = await api.query("/v2", auth=header("Authorization", cred.secret), json=WHO)

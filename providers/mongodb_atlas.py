@@ -97,6 +97,8 @@ PROVIDER = Provider(
     title="MongoDB Atlas",
     hosts=("cloud.mongodb.com",),
     docs="https://www.mongodb.com/docs/atlas/api/",
+    obtain="Organization, Applications, Service Accounts: make one with the role, then ask "
+    "/api/oauth/token with its id and secret.",
     authority={"access_token": NEEDS, "organization": "the organisation's id"},
     kinds=(
         Kind(
@@ -133,6 +135,7 @@ PROVIDER = Provider(
                     authority="access_token",
                     observe=absent(siblings),
                     experimental=True,
+                    confirm="delete a test API key of the organisation, and see it listed no more and refused",
                 ),
             ),
             residual=(Residual("database users and keys that were made with it", None),),

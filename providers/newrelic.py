@@ -13,6 +13,7 @@ from revoker.sdk import (
     Verdict,
     anywhere,
     dead,
+    declares,
     example_value,
     header,
     identity_from,
@@ -34,6 +35,7 @@ ANSWERS = (
 )
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One query that reads the user and the accounts, at each region. The key itself is not asked back."""
 

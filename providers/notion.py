@@ -67,6 +67,7 @@ PROVIDER = Provider(
     title="Notion",
     hosts=("api.notion.com",),
     docs="https://developers.notion.com/reference/intro",
+    obtain="The integration's page, Configuration: OAuth client id and secret.",
     authority={"client_secret": CLIENT, "client_id": "that integration's client id"},
     kinds=(
         Kind(

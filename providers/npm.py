@@ -74,6 +74,7 @@ PROVIDER = Provider(
     title="npm",
     hosts=(),
     docs=DOCS,
+    obtain="npm login as the token's own user, and the token that .npmrc then holds; never a leaked one.",
     authority={"session": SESSION, "otp": "a one-time password, when the user has a second factor"},
     check_authority=can_read("session", {"the user's session": "/-/whoami"}),
     kinds=(
@@ -109,6 +110,7 @@ PROVIDER = Provider(
                     by="self",
                     observe=seen_dead(verify),
                     experimental=True,  # seen in the client; not confirmed for granular tokens
+                    confirm="log a granular test token out, and see whoami refuse it",
                 ),
             ),
         ),

@@ -13,6 +13,7 @@ from revoker.sdk import (
     Verdict,
     Verifier,
     dead,
+    declares,
     example_value,
     identity_from,
     judge,
@@ -26,6 +27,7 @@ ANSWERS = (live(200, has=["user"]), dead(401))
 whoami = identity_from(principal="user.email")
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask whose key it is. A service key may be answered in another way, which decides nothing."""
     return judge(await api.query(CALLER, form={"credentials": cred.secret}), ANSWERS, api.now, whoami)

@@ -259,6 +259,8 @@ PROVIDER = Provider(
     title="OpenAI",
     hosts=("api.openai.com",),
     docs="https://platform.openai.com/docs/api-reference",
+    obtain="An owner makes one in the Platform, Settings, Organization, Admin keys, with "
+    "the permission Write on Management alone.",
     authority={"admin_key": NEEDS},
     check_authority=can_read("admin_key", {"projects and their keys": PROJECTS, "admin keys": ADMIN_KEYS}),
     kinds=(

@@ -155,6 +155,7 @@ PROVIDER = Provider(
     title="OpenRouter",
     hosts=("openrouter.ai",),
     docs=DOCS,
+    obtain="Settings, Management Keys: make a key; it manages keys and cannot call models.",
     authority={"management_key": NEEDS},
     check_authority=can_read("management_key", {"API keys of the account": KEYS}),
     kinds=(

@@ -29,6 +29,7 @@ from revoker.sdk import (
     anywhere,
     as_authority,
     dead,
+    declares,
     example_value,
     identity_from,
     judge,
@@ -61,6 +62,7 @@ ITEM = (
 WHOAMI = identity_from(principal="item.item_id")
 
 
+@declares(*KEYS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One institution of the public list, in both environments: each has secrets of its own."""
     pair = {"client_id": cred.parts.get("key_id", ""), "secret": cred.secret}
@@ -83,6 +85,7 @@ def with_client(cred: Credential, api: Reader) -> dict[str, Any]:
     return {"client_id": api.setting("client_id") or "", "secret": secret, "access_token": cred.secret}
 
 
+@declares(*ITEM)
 async def verify_item(cred: Credential, api: Reader) -> Verdict:
     """The item, asked for with the operator's own client."""
     if api.authority("secret") is None or api.setting("client_id") is None:
@@ -127,6 +130,7 @@ PROVIDER = Provider(
         Read("/institutions/get", json=("client_id", "secret", "count", "offset", "country_codes"), fixed={"count": (1,)}),
         Read("/item/get", json=("client_id", "secret", "access_token")),
     ),
+    obtain="Dashboard, Developers, Keys: the client id and the secret of the environment that the item lives in.",
     authority={"secret": CLIENT, "client_id": "that client's id"},
     kinds=(
         Kind(
@@ -157,6 +161,7 @@ PROVIDER = Provider(
             pattern=r"access-(?P<environment>sandbox|development|production)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
             verify=verify_item,
             docs=ITEM_DOCS,
+            check_needs="secret: the client id and secret that the item was linked with",
             identity="the item",
             propagation=Propagation(timedelta(minutes=5), source="documented as immediate; our margin"),
             manual=Manual(

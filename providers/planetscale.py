@@ -20,6 +20,7 @@ from revoker.sdk import (
     Writer,
     as_authority,
     dead,
+    declares,
     example_value,
     header,
     identity_from,
@@ -45,6 +46,7 @@ ANSWERS = (
 WHO = identity_from(account="data.0.name")
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The organisations that the token reads; the id and the value ride as one header."""
     id = safe_id(cred.parts.get("key_id"))
@@ -84,6 +86,7 @@ PROVIDER = Provider(
     title="PlanetScale",
     hosts=("api.planetscale.com",),
     docs="https://planetscale.com/docs/api/reference",
+    obtain="Organization settings, Service tokens: make one and grant it the right.",
     authority={"service_token": NEEDS, "organization": "the organisation's name"},
     kinds=(
         Kind(

@@ -12,6 +12,7 @@ from revoker.sdk import (
     Validity,
     Verdict,
     dead,
+    declares,
     example_value,
     header,
     judge,
@@ -22,15 +23,20 @@ DOCS = "https://postmarkapp.com/developer/api/overview#error-codes"
 REFUSED = dead(401, at="ErrorCode", codes=["10"])
 
 
+AS_SERVER = live(200, "server_token", has=["InactiveMails"])
+AS_ACCOUNT = live(200, "account_token", has=["TotalCount"])
+
+
+@declares(AS_SERVER, AS_ACCOUNT, REFUSED)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask as a server, then as an account. The lists of servers are never asked: they hold the tokens."""
     reply = await api.get("/deliverystats", auth=header("X-Postmark-Server-Token", cred.secret))
-    first = judge(reply, (live(200, "server_token", has=["InactiveMails"]), REFUSED), api.now)
+    first = judge(reply, (AS_SERVER, REFUSED), api.now)
     if first.validity is not Validity.DEAD:
         return first
     page = {"count": "1", "offset": "0"}
     reply = await api.get("/domains", auth=header("X-Postmark-Account-Token", cred.secret), params=page)
-    return judge(reply, (live(200, "account_token", has=["TotalCount"]), REFUSED), api.now)
+    return judge(reply, (AS_ACCOUNT, REFUSED), api.now)
 
 
 PROVIDER = Provider(

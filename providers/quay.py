@@ -26,6 +26,7 @@ from revoker.sdk import (
     as_authority,
     basic,
     dead,
+    declares,
     example_value,
     identity_from,
     judge,
@@ -50,6 +51,7 @@ USER = (
 )
 
 
+@declares(*LOGIN)
 async def verify_login(cred: Credential, api: Reader) -> Verdict:
     """A registry login without a scope: it asks for nothing and gets a token that opens nothing, which is thrown away."""
     reply = await api.get("/v2/auth", auth=basic(cred.parts.get("username", ""), cred.secret), params={"service": "quay.io"})
@@ -99,6 +101,7 @@ PROVIDER = Provider(
     title="Quay.io",
     hosts=("quay.io",),
     docs=API_DOCS,
+    obtain="The organisation, Applications: make an OAuth application, then Generate Token with Administer Organization.",
     authority={"oauth_token": REGENERATE},
     kinds=(
         Kind(

@@ -20,6 +20,8 @@ from revoker.sdk import (
     Validity,
     Verdict,
     bearer,
+    decided,
+    declares,
     evidence,
     example_value,
     header,
@@ -48,12 +50,17 @@ def is_refused(reply: Reply) -> bool:
     return bool(said) and all(isinstance(text, str) and text.casefold() == REFUSED for text in said)
 
 
+PLACES = ("data.me.id", "data.projects.edges", "data.projectToken.projectId")
+DEAD = decided(Validity.DEAD, "refused", "each of the three questions is answered with Not Authorized and nothing else")
+
+
+@declares(*(live(200, has=[place]) for place in PLACES), DEAD)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask as each sort in turn; dead when all three were refused."""
     asked = (
-        (bearer(cred.secret), ACCOUNT, "data.me.id"),
-        (bearer(cred.secret), WORKSPACE, "data.projects.edges"),
-        (by_project(cred), PROJECT, "data.projectToken.projectId"),
+        (bearer(cred.secret), ACCOUNT, PLACES[0]),
+        (bearer(cred.secret), WORKSPACE, PLACES[1]),
+        (by_project(cred), PROJECT, PLACES[2]),
     )
     for auth, question, place in asked:
         reply = await api.query(PATH, auth=auth, json={"query": question})

@@ -12,6 +12,7 @@ from revoker.sdk import (
     Verdict,
     basic,
     dead,
+    declares,
     example_value,
     judge,
     live,
@@ -21,6 +22,7 @@ DOCS = "https://razorpay.com/docs/api/authentication/"
 ANSWERS = (live(200, has=["items"]), dead(401, says="Authentication failed", has=["error"]))
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One item of the catalogue: no customer's data."""
     reply = await api.get("/v1/items", auth=basic(cred.parts.get("key_id", ""), cred.secret), params={"count": "1"})

@@ -63,8 +63,20 @@ def _revoke(checked: Verifier | None) -> tuple[Action, ...]:
     how = bound_as_itself("the request carries this very token, and can revoke no other")
     observe = seen_dead(checked) if checked else None
     needs = "nothing beside the token"
-    # Not read in the documentation. To confirm: revoke a token of a sandbox.
-    return (Action("revoke", Effect.REVOKE, revoke, how, needs, REVOKE_DOCS, by="self", observe=observe, experimental=True),)
+    return (
+        Action(
+            "revoke",
+            Effect.REVOKE,
+            revoke,
+            how,
+            needs,
+            REVOKE_DOCS,
+            by="self",
+            observe=observe,
+            experimental=True,  # not read in the documentation
+            confirm="revoke the token of a sandbox, and see /services/data refuse it",
+        ),
+    )
 
 
 USERS = Manual(

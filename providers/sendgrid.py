@@ -106,6 +106,7 @@ PROVIDER = Provider(
     title="SendGrid",
     hosts=HOSTS,
     docs=DOCS,
+    obtain="Settings, API Keys: make a key with Restricted Access and just API Keys.",
     authority={"api_key": NEEDS, "region": "`eu` when that account lives at the EU host"},
     check_authority=can_read("api_key", {"api_keys.read": KEYS}),
     kinds=(

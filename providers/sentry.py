@@ -21,6 +21,7 @@ from revoker.sdk import (
     Verdict,
     bearer,
     dead,
+    declares,
     example_value,
     identity_from,
     judge,
@@ -82,6 +83,7 @@ def region(said: dict[str, str]) -> str:
     return host if host in HOSTS else HOSTS[0]
 
 
+@declares(*ORG_ANSWERS)
 async def verify_org(cred: Credential, api: Reader) -> Verdict:
     """The token's own organisation, at the region that stands in the token."""
     said = embedded(cred)

@@ -102,6 +102,7 @@ PROVIDER = Provider(
     id="shopify",
     title="Shopify",
     hosts=(),
+    obtain="The parent app's own Admin API access token, from its installation in the shop.",
     authority={"access_token": PARENT},
     docs="https://shopify.dev/docs/apps/build/authentication-authorization",
     kinds=(

@@ -31,6 +31,7 @@ from revoker.sdk import (
     bearer,
     bound_as_itself,
     dead,
+    declares,
     example_value,
     guided,
     judge,
@@ -45,6 +46,7 @@ from revoker.sdk import (
 
 DOCS = "https://docs.slack.dev/reference/methods/auth.test"
 HOOK_DOCS = "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks"
+ALLOWED = "no right: the setting ip_allow_list says that a refusal may be about our address"
 HOOKS = "hooks.slack.com"
 NO_MESSAGE = "not a message"  # no JSON: Slack cannot post it
 GONE = ("token_revoked", "token_expired", "account_inactive")
@@ -74,15 +76,20 @@ def whoami(reply: Reply) -> Identity:
     )
 
 
+INVALID = dead(200, at="error", codes=["invalid_auth"])
+MAYBE = unsure(200, "invalid_auth_or_address", at="error", codes=["invalid_auth"])  # where an allow list of addresses is named
+
+
+@declares(*ANSWERS, INVALID, MAYBE)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """auth.test. Slack says `invalid_auth` to an unknown token, and also where the workspace allows certain addresses only."""
     allow_list = api.setting("ip_allow_list") is not None
-    unknown = unsure(200, "invalid_auth_or_address", at="error", codes=["invalid_auth"])
-    refused = unknown if allow_list else dead(200, at="error", codes=["invalid_auth"])
+    refused = MAYBE if allow_list else INVALID
     reply = await api.query("/api/auth.test", auth=bearer(cred.secret))
     return judge(reply, (*ANSWERS, refused), api.now, whoami)
 
 
+@declares(*WEBHOOK_ANSWERS)
 async def verify_webhook(cred: Credential, api: Reader) -> Verdict:
     """Send what cannot be a message. Workflow and trigger addresses are never asked: that could start them."""
     path = cred.secret.reveal().removeprefix(f"https://{HOOKS}")
@@ -131,6 +138,7 @@ def _token(id: str, title: str, pattern: str, loss: str) -> Kind:
         verify=verify,
         docs=DOCS,
         identity="workspace id, user id, scopes",
+        check_needs=ALLOWED,
         propagation=Propagation(timedelta(minutes=5)),
         manual=Manual(
             url="https://api.slack.com/apps",
@@ -174,6 +182,7 @@ PROVIDER = Provider(
     hosts=("slack.com", HOOKS),
     docs="https://docs.slack.dev/authentication/tokens",
     reads=(Read("/api/auth.test"), Read("/services/*", form=("payload",), fixed={"payload": (NO_MESSAGE,)})),
+    obtain="api.slack.com/apps, the app, Basic Information, App Credentials.",
     authority={
         "client_id": "the app's client id",
         "client_secret": "the app's client secret",
@@ -198,6 +207,7 @@ PROVIDER = Provider(
             pattern=r"xapp-\d-(?P<app>A[A-Z0-9]{8,12})-\d{10,15}-[0-9a-f]{64}",
             verify=verify,
             docs=DOCS,
+            check_needs=ALLOWED,
             identity="the app's id stands in the token itself",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(

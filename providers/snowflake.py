@@ -16,6 +16,7 @@ from revoker.sdk import (
     Residual,
     Verdict,
     bearer,
+    declares,
     example_value,
     identity_from,
     judge,
@@ -38,6 +39,7 @@ ANSWERS = (
 )
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One statement that reads the session's own user, with the header that says what the token is."""
     reply = await api.query(

@@ -14,6 +14,7 @@ from revoker.sdk import (
     Verdict,
     basic,
     dead,
+    declares,
     example_value,
     guided,
     judge,
@@ -37,6 +38,7 @@ def nexus(reply: Reply) -> str | None:
     return "nexus" if reply.headers.get("server", "").startswith("Nexus/") else None
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The system's state, which a privilege guards: who has not got it is refused with 403, and is known."""
     user = cred.parts.get("username", "")

@@ -22,6 +22,7 @@ from revoker.sdk import (
     as_authority,
     bearer,
     dead,
+    declares,
     example_value,
     expired_jwt,
     identity_from,
@@ -46,6 +47,7 @@ ANSWERS = (
 )
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Who the token is, at the management port of the instance."""
     host = cred.parts.get("host")
@@ -103,6 +105,7 @@ PROVIDER = Provider(
     title="Splunk",
     hosts=(),
     docs=DOCS,
+    obtain="Settings, Tokens: make one for a user whose role has the capability and no other.",
     authority={"token": NEEDS},
     kinds=(
         Kind(

@@ -23,6 +23,7 @@ from revoker.sdk import (
     as_authority,
     bearer,
     dead,
+    declares,
     example_value,
     header,
     identity_from,
@@ -50,6 +51,7 @@ ANSWERS = (
 WHOAMI = identity_from(account="merchant_id", principal="client_id", scopes="scopes", expires_at="expires_at")
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The token's own status, in production and then in the sandbox."""
 
@@ -90,6 +92,7 @@ PROVIDER = Provider(
     hosts=HOSTS,
     docs="https://developer.squareup.com/docs/build-basics/access-tokens",
     reads=(Read(STATUS),),
+    obtain="Developer Console, the application, OAuth: the application secret of the same environment.",
     authority={"client_secret": CLIENT, "client_id": "that application's id"},
     kinds=(
         Kind(

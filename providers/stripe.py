@@ -118,6 +118,7 @@ def _kind(id: str, title: str, prefix: str, *steps: str) -> Kind:
                 authority="secret_key",
                 observe=is_expired,
                 experimental=True,
+                confirm="with the preview granted, expire a test mode key, and see /v1/balance refuse it",
             ),
         ),
     )
@@ -133,6 +134,7 @@ PROVIDER = Provider(
     title="Stripe",
     hosts=("api.stripe.com",),
     docs="https://docs.stripe.com/api",
+    obtain="Ask Stripe for the preview; then Developers, API keys: a restricted key with access to API keys.",
     authority={"secret_key": OWNER, "preview_version": "the Stripe-Version that the preview was granted for"},
     kinds=(
         _kind(

@@ -27,6 +27,7 @@ from revoker.sdk import (
     Writer,
     as_authority,
     dead,
+    declares,
     example_value,
     judge,
     live,
@@ -48,6 +49,7 @@ ANSWERS = (
 )
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask getMe. Never getUpdates, which confirms updates and fights with a webhook."""
 
@@ -80,6 +82,7 @@ PROVIDER = Provider(
     title="Telegram",
     hosts=("api.telegram.org",),
     docs="https://core.telegram.org/bots/api",
+    obtain="BotFather, /token, for the bot that manages the leaked one.",
     authority={"manager_token": "the token of the bot that manages the leaked one (managed bots only)"},
     kinds=(
         Kind(
@@ -113,8 +116,8 @@ PROVIDER = Provider(
                     authority="manager_token",
                     replaces=True,
                     observe=seen_dead(verify),
-                    # Bot API 9.6 is young. To confirm: replace the token of a managed test bot.
-                    experimental=True,
+                    experimental=True,  # Bot API 9.6 is young
+                    confirm="replace the token of a managed test bot, and see getMe refuse the old one",
                 ),
             ),
         ),

@@ -25,6 +25,8 @@ from revoker.sdk import (
     Writer,
     bearer,
     dead,
+    decided,
+    declares,
     example_value,
     identity_from,
     live,
@@ -47,6 +49,10 @@ ask = probe(
 )
 
 
+AGENT = decided(Validity.UNKNOWN, "maybe_agent_token", "refused, and the settings do not say that there are no agent pools")
+
+
+@declares(*ask.answers, AGENT)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Who the token is; a refusal may mean that it is an agent pool's."""
     verdict = await ask(cred, api)
@@ -82,6 +88,7 @@ PROVIDER = Provider(
     title="HCP Terraform",
     hosts=("app.terraform.io",),
     docs="https://developer.hashicorp.com/terraform/cloud-docs/api-docs",
+    obtain="Not a credential: a setting. Look at the organisation's Settings, Agents, and set it only when there is no pool.",
     authority={"agent_pools": "`none` when the organisation has no agent pools: then a refused token is dead"},
     kinds=(
         Kind(
@@ -90,6 +97,7 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{60,70}",
             verify=verify,
             docs=DOCS,
+            check_needs="no right: the setting agent_pools says whether a refused token may be an agent's",
             identity="user name and id; a service account's name for a team's or organisation's token",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(

@@ -14,6 +14,7 @@ from revoker.sdk import (
     Verdict,
     bearer,
     dead,
+    declares,
     example_value,
     identity_from,
     live,
@@ -25,6 +26,7 @@ listed = probe("/v1/models", [live(200, has=["0.id"]), dead(401), live(402, "no_
 whoami = identity_from(account="organization.id", principal="project.id")
 
 
+@declares(*listed.answers)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The list of models; and whose key it is, when it is live. Legacy keys may not tell."""
     verdict = await listed(cred, api)

@@ -20,6 +20,7 @@ from revoker.sdk import (
     Writer,
     bound_as_itself,
     dead,
+    declares,
     example_value,
     header,
     identity_from,
@@ -48,6 +49,7 @@ def riding(cred: Credential) -> Auth:
     return header("Authorization", cred.secret, f'OAuth oauth_consumer_key="{key}", oauth_token="{{}}"')
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The member whose token it is."""
     if not re.fullmatch(r"[\w-]{1,100}", cred.parts.get("key_id", "")):
@@ -101,7 +103,8 @@ PROVIDER = Provider(
                     "https://developer.atlassian.com/cloud/trello/rest/api-group-tokens/",
                     by="self",
                     observe=seen_dead(verify),
-                    experimental=True,  # not read in the documentation. To confirm: delete a token of a test member.
+                    experimental=True,  # not read in the documentation
+                    confirm="delete the token of a test member, and see /1/members/me refuse it",
                 ),
             ),
         ),

@@ -32,6 +32,7 @@ from revoker.sdk import (
     as_authority,
     basic,
     dead,
+    declares,
     example_value,
     judge,
     live,
@@ -65,6 +66,7 @@ def as_itself(cred: Credential) -> Auth:
     return basic(cred.parts.get("key_id", ""), cred.secret)
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One list of at most one Verify service."""
     reply = await api.get("/v2/Services", auth=as_itself(cred), params={"PageSize": "1"}, host=VERIFY)
@@ -162,6 +164,7 @@ TOKEN_ACTIONS = (
         by="self",
         observe=seen_dead(verify),
         experimental=True,
+        confirm="in a test subaccount, make a secondary token, promote it with the first, and see the first refused",
     ),
 )
 
@@ -170,6 +173,8 @@ PROVIDER = Provider(
     title="Twilio",
     hosts=(VERIFY, IAM, ACCOUNTS),
     docs="https://www.twilio.com/docs/iam",
+    obtain="Console, Account, API keys and tokens: the auth token of the account, or of "
+    "the subaccount that the leaked one is of.",
     authority={"auth_token": "the account's auth token", "account_sid": "that account's SID (AC..)"},
     kinds=(
         Kind(

@@ -30,6 +30,7 @@ from revoker.sdk import (
     Writer,
     basic,
     dead,
+    declares,
     example_value,
     judge,
     live,
@@ -69,6 +70,7 @@ def whoami(reply: Reply) -> Identity:
     )
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask who the viewer is."""
     reply = await api.query(GRAPHQL, auth=by_key(cred.secret), json={"query": VIEWER})
@@ -140,7 +142,8 @@ def _kind(id: str, title: str, pattern: str, labels: dict[str, tuple[str, ...]],
                 docs="https://docs.wandb.ai/platform/hosting/iam/service-accounts",
                 by="self",
                 observe=seen_dead(verify),
-                experimental=True,  # confirm that a key may delete itself
+                experimental=True,
+                confirm="delete a test user's key with that key itself, and see viewer answer null",
             ),
         ),
     )

@@ -175,6 +175,7 @@ def _action(
         undo=undo,
         observe=seen,
         experimental=experimental,
+        confirm="switch a test key off and on with both spellings of the path, and see /v1/api-key tell it",
         siblings=lister,
     )
 
@@ -201,6 +202,7 @@ PROVIDER = Provider(
     title="xAI",
     hosts=("api.x.ai", HOST),
     docs=DOCS,
+    obtain="Console, Management Keys: make a key of the team that may manage API keys.",
     authority={"management_key": NEEDS},
     check_authority=can_read("management_key", {"a working management key": VALIDATION}, host=HOST),
     kinds=(

@@ -127,7 +127,8 @@ PROVIDER = Provider(
                     OAUTH_DOCS,
                     by="self",
                     observe=seen_dead(verify_oauth),
-                    experimental=True,  # users report that it fails. To confirm: revoke a token of a test client.
+                    experimental=True,  # users report that it fails
+                    confirm="revoke the token of a test client, and see /api/v2/users/me.json refuse it",
                 ),
             ),
         ),

@@ -121,6 +121,15 @@ def labelled(label: str | None, scanner: str | None) -> frozenset[str]:
     return known.labels.get((scanner or "", folded)) or known.names.get(folded, frozenset())
 
 
+def labels_of(kind_id: str) -> dict[str, tuple[str, ...]]:
+    """The rule ids that stand for a kind, by scanner: its own and those of detector_ids.csv."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for scanner, rule, kind in _every_label(catalogue().kinds):
+        if kind == kind_id and rule not in found[scanner]:
+            found[scanner].append(rule)
+    return {scanner: tuple(rules) for scanner, rules in sorted(found.items())}
+
+
 @cache
 def catalogue() -> Catalogue:
     """Build the index. Raises ConfigError when the installation or a provider file is broken."""
@@ -179,8 +188,7 @@ def _literal_start(pattern: str) -> str:
 def _label_index(every: Mapping[str, Kind]) -> tuple[dict[tuple[str, str], frozenset[str]], dict[str, frozenset[str]]]:
     by_scanner: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     by_name: defaultdict[str, set[str]] = defaultdict(set)
-    declared = ((scanner, rule, kind.id) for kind in every.values() for scanner, rules in kind.labels.items() for rule in rules)
-    for scanner, rule, kind_id in (*declared, *_shipped_labels()):
+    for scanner, rule, kind_id in _every_label(every):
         if kind_id in every:
             by_scanner[scanner, rule.casefold()].add(kind_id)
             by_name[rule.casefold()].add(kind_id)
@@ -189,13 +197,19 @@ def _label_index(every: Mapping[str, Kind]) -> tuple[dict[tuple[str, str], froze
     return {k: frozenset(v) for k, v in by_scanner.items()}, {k: frozenset(v) for k, v in by_name.items()}
 
 
-def _shipped_labels() -> Iterator[tuple[str, str, str]]:
+def _every_label(every: Mapping[str, Kind]) -> Iterator[tuple[str, str, str]]:
+    """(scanner, rule id, kind id) of every provider file and of the shared table."""
+    for kind in every.values():
+        yield from ((scanner, rule, kind.id) for scanner, rules in kind.labels.items() for rule in rules)
+    yield from _shipped_labels()
+
+
+@cache
+def _shipped_labels() -> tuple[tuple[str, str, str], ...]:
     """The rows of detector_ids.csv as (scanner, rule id, kind id)."""
     text = resources.files("revoker").joinpath("detector_ids.csv").read_text(encoding="utf-8")
-    for row in csv.DictReader(text.splitlines()):
-        kind_id = row.pop("kind")
-        for scanner, rules in row.items():
-            yield from ((scanner, rule, kind_id) for rule in rules.split("|") if rule)
+    rows = [(row.pop("kind"), row) for row in csv.DictReader(text.splitlines())]
+    return tuple((scanner, rule, id) for id, row in rows for scanner, rules in row.items() for rule in rules.split("|") if rule)
 
 
 def _words(name: str | None) -> frozenset[str]:

@@ -122,6 +122,7 @@ PROVIDER = Provider(
     ),
     docs=API,
     check_authority=check_authority,
+    obtain="Make an IAM user or role with a policy of just the actions below, then an access key or a session of it.",
     authority={
         AUTHORITY: "the secret of an access key of the same account, of another user or role than the leaked one",
         "access_key_id": "the id that belongs to it",

@@ -9,8 +9,11 @@ from revoker.sdk import (
     Reader,
     Reply,
     Unbound,
+    Validity,
     Verdict,
     dead,
+    decided,
+    declares,
     judge,
     live,
     text_at,
@@ -42,6 +45,7 @@ def whoami(reply: Reply) -> Identity:
     return Identity(text_at(reply, "Account"), text_at(reply, "Arn"))
 
 
+@declares(decided(Validity.LIVE, "authenticated_as_root", "the ARN ends in :root", status=200), *SESSION_ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """GetCallerIdentity needs no permission and ignores denies: a refusal is about the key, never about its rights."""
     reply = await api.aws_read("sts", "GetCallerIdentity", as_=cred)

@@ -44,6 +44,7 @@ ENTRA_ACTIONS = (
         undo="restore_principal",
         observe=entra.is_switched(enabled=False),
         experimental=True,  # it stops every other secret and certificate of the application too
+        confirm="disable a test application's principal, and see a new token refused",
     ),
     Action(
         "restore_principal",
@@ -56,6 +57,7 @@ ENTRA_ACTIONS = (
         undo="suspend_principal",
         observe=entra.is_switched(enabled=True),
         experimental=True,
+        confirm="enable it again, and see a new token granted",
     ),
 )
 STORAGE_ACTIONS = (
@@ -71,6 +73,7 @@ STORAGE_ACTIONS = (
         undo="restore_keys",
         observe=storage.is_switched(allowed=False),
         experimental=True,  # it stops both keys and every signature of the account
+        confirm="refuse shared keys on a test account, and see both keys and its signatures refused",
     ),
     Action(
         "restore_keys",
@@ -83,6 +86,7 @@ STORAGE_ACTIONS = (
         undo="suspend_keys",
         observe=storage.is_switched(allowed=True),
         experimental=True,
+        confirm="allow them again, and see the key accepted",
     ),
 )
 
@@ -119,6 +123,8 @@ PROVIDER = Provider(
     hosts=(entra.GRAPH, storage.ARM),
     docs="https://learn.microsoft.com/azure/",
     reads=(Read(storage.LIST_KEYS),),
+    obtain="Register an application with the right, then `az account get-access-token` for "
+    "graph.microsoft.com and for management.azure.com.",
     authority={
         "graph_token": f"access token for Microsoft Graph with {GRAPH_NEEDS}",
         "arm_token": f"access token for Azure Resource Manager with {ARM_NEEDS}",
@@ -131,6 +137,7 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}",
             verify=entra.verify,
             docs=ENTRA_DOCS,
+            check_needs="graph_token: Application.Read.All",
             identity="tenant and client id, which are the finding's own; a sign-in would tell more, and mints a token",
             propagation=Propagation(timedelta(minutes=10)),
             manual=Manual(

@@ -22,6 +22,8 @@ from revoker.sdk import (
     Verdict,
     Writer,
     as_authority,
+    decided,
+    declares,
     evidence,
     judge,
     no_authority,
@@ -66,6 +68,16 @@ def is_over(row: Reply, now: datetime) -> bool:
     return end is not None and end < now
 
 
+ANSWERS = (
+    decided(Validity.UNKNOWN, "no_safe_check", "nothing is sent without the authority"),
+    decided(Validity.UNKNOWN, "not_in_tenant", "the tenant has no application of this client id", status=200),
+    decided(Validity.DEAD, "not_listed", "no secret of the application begins like this one", status=200),
+    decided(Validity.DEAD, "expired", "every secret that begins like this one is past its end", status=200),
+    decided(Validity.UNKNOWN, "hint_listed", "a secret that is not over begins like this one", status=200),
+)
+
+
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Dead when no secret of the application begins like this one, or all that do are over; else a person must tell."""
     if api.authority("graph_token") is None:

@@ -30,6 +30,7 @@ from revoker.sdk import (
     as_authority,
     basic,
     dead,
+    declares,
     expired_offline,
     judge,
     live,
@@ -116,6 +117,7 @@ def right_sum(seed: bytes) -> Callable[[str], bool]:
     return check
 
 
+@declares(*ANSWERS)
 async def verify_key(cred: Credential, api: Reader) -> Verdict:
     """List one container; the key signs the request and is not sent."""
     date = http_date(api.now)
@@ -125,6 +127,7 @@ async def verify_key(cred: Credential, api: Reader) -> Verdict:
     return judge(reply, ANSWERS, api.now, lambda _: Identity(account(cred)))
 
 
+@declares(*REGISTRY_ANSWERS)
 async def verify_registry(cred: Credential, api: Reader) -> Verdict:
     """The registry's own entry, as the admin user or a token."""
     auth = basic(cred.parts.get("username", ""), cred.secret)

@@ -48,6 +48,7 @@ PROVIDER = Provider(
     hosts=(*(host(region) for region in REGIONS), "iam.amazonaws.com"),
     docs=DOCS,
     check_authority=check_authority,
+    obtain="Make an IAM user or role with a policy of just the actions below, then an access key or a session of it.",
     authority={
         AUTHORITY: "the secret of an access key of the same account",
         "access_key_id": "the id that belongs to it",

@@ -15,6 +15,8 @@ from revoker.sdk import (
     Verdict,
     bearer,
     dead,
+    decided,
+    declares,
     everywhere,
     expired_offline,
     judge,
@@ -70,6 +72,7 @@ def account_of(cred: Credential) -> str | None:
 listed = everywhere([host(region) for region in ASKED], MODELS, ANSWERS)
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """List the foundation models: free, and every region takes the key of an IAM user."""
     verdict = await listed(cred, api)
@@ -101,6 +104,7 @@ def over(cred: Credential, now: datetime) -> Verdict | None:
     return expired_offline() if made + lasts < now else None
 
 
+@declares(decided(Validity.UNKNOWN, "unknown_region", "the key names no region of Bedrock; nothing is sent"), *ANSWERS)
 async def verify_short(cred: Credential, api: Reader) -> Verdict:
     """List the foundation models of the one region that takes this key."""
     region = presigned(cred).get("region", "")

@@ -61,6 +61,9 @@ def _actions(*, account: bool) -> tuple[Action, ...]:
     )
 
 
+OF_ACCOUNT = "no right: the setting account_id says whose token it may be"
+
+
 def _kind(
     id: str,
     title: str,
@@ -83,6 +86,7 @@ def _kind(
         verify=verify,
         docs=docs,
         identity=identity,
+        check_needs=OF_ACCOUNT if verify in (tokens.verify_account, tokens.verify_either) else "",
         propagation=Propagation(timedelta(minutes=5)),
         manual=Manual(url, steps, notify="the user, or the account's administrators"),
         needs=needs,
@@ -109,6 +113,8 @@ PROVIDER = Provider(
     title="Cloudflare",
     hosts=("api.cloudflare.com",),
     docs="https://developers.cloudflare.com/api/",
+    obtain="My Profile, API Tokens (or Manage Account, API Tokens): make a token from the "
+    "template that creates additional tokens.",
     authority={
         "user_token": "token of the same user with API Tokens Write",
         "account_token": "token of the account with Account API Tokens Write",

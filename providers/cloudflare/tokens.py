@@ -24,6 +24,8 @@ from revoker.sdk import (
     as_authority,
     bearer,
     dead,
+    decided,
+    declares,
     header,
     judge,
     live,
@@ -63,17 +65,24 @@ async def ask(cred: Credential, api: Reader, account: str | None) -> tuple[Verdi
     return judge(reply, ANSWERS, api.now, whoami), reply
 
 
+NO_ACCOUNT = decided(Validity.UNKNOWN, "no_account_id", "the settings do not name the account whose token it may be")
+GLOBAL = (live(200, has=["result.id"]), dead(403, at="errors.0.code", codes=["9103"]), unsure(400, "malformed_pair"))
+
+
+@declares(*ANSWERS)
 async def verify_user(cred: Credential, api: Reader) -> Verdict:
     """A user's token."""
     return (await ask(cred, api, None))[0]
 
 
+@declares(NO_ACCOUNT, *ANSWERS)
 async def verify_account(cred: Credential, api: Reader) -> Verdict:
     """An account's token; the account is the operator's own."""
     account = api.setting("account_id")
     return (await ask(cred, api, account))[0] if account else Verdict(Validity.UNKNOWN, "no_account_id")
 
 
+@declares(NO_ACCOUNT, *ANSWERS)
 async def verify_either(cred: Credential, api: Reader) -> Verdict:
     """The user's route first; its refusal alone is no death."""
     first, account = await verify_user(cred, api), api.setting("account_id")
@@ -82,6 +91,7 @@ async def verify_either(cred: Credential, api: Reader) -> Verdict:
     return (await ask(cred, api, account))[0] if account else replace(first, validity=Validity.UNKNOWN, reason="no_account_id")
 
 
+@declares(*GLOBAL)
 async def verify_global(cred: Credential, api: Reader) -> Verdict:
     """A global key rides beside its user's address."""
     auth, headers = header("X-Auth-Key", cred.secret), {"X-Auth-Email": cred.parts.get("email", "")}
@@ -90,8 +100,7 @@ async def verify_global(cred: Credential, api: Reader) -> Verdict:
     def whoami(said: Reply) -> Identity:
         return Identity(principal=text_at(said, "result.id"))
 
-    answers = (live(200, has=["result.id"]), dead(403, at="errors.0.code", codes=["9103"]), unsure(400, "malformed_pair"))
-    return judge(reply, answers, api.now, whoami)
+    return judge(reply, GLOBAL, api.now, whoami)
 
 
 def binds(*, account: bool, own: bool = False) -> Binder:

@@ -52,6 +52,7 @@ def _action(id: str, effect: Effect, run: Mutation, right: str, seen: Observer |
         undo=undo,
         observe=seen,
         siblings=keys.siblings if effect is Effect.ISSUE else None,
+        confirm="disable and enable a test account, and see how long its keys still get tokens",
         experimental=id.endswith("_account"),  # it stops every other key of the account too: only when the operator allows that
     )
 
@@ -158,6 +159,7 @@ PROVIDER = Provider(
     title="Google Cloud",
     hosts=("www.googleapis.com", keys.IAM, "oauth2.googleapis.com", storage_keys.HOST),
     docs="https://cloud.google.com/iam/docs/service-account-creds",
+    obtain="Bind the roles to a service account, then `gcloud auth print-access-token --impersonate-service-account`.",
     authority={
         "access_token": "OAuth access token with roles/iam.serviceAccountKeyAdmin (keys) and roles/storage.hmacKeyAdmin (HMAC keys)",
         "project": "the project whose HMAC keys are managed",
@@ -197,6 +199,7 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9+/]{40}",
             verify=storage_keys.verify,
             docs=HMAC_DOCS,
+            check_needs="access_token: storage.hmacKeys.get",
             identity="the key id, which is the finding's own; its state needs the operator's authority",
             propagation=Propagation(timedelta(minutes=10)),
             manual=Manual(

@@ -30,6 +30,8 @@ from revoker.sdk import (
     Verdict,
     Writer,
     as_authority,
+    decided,
+    declares,
     evidence,
     judge,
     no_authority,
@@ -106,6 +108,15 @@ def certificates(reply: Reply) -> dict[str, str]:
     return rows if rows and all(isinstance(pem, str) and pem.startswith(BEGIN) for pem in rows.values()) else {}
 
 
+ANSWERS = (
+    decided(Validity.DEAD, "no_such_account", "the service account is not there", status=404),
+    decided(Validity.DEAD, "not_listed", "the key's id is not in the public list of the account's certificates", status=200),
+    decided(Validity.UNKNOWN, "another_key", "the listed certificate is of another private key", status=200),
+    decided(Validity.LIVE, "listed", "the certificate of this very key is listed; a disabled account's is too", status=200),
+)
+
+
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Look for the key id in the public list, and compare the public halves."""
     reply = await listed(cred, api)

@@ -15,6 +15,7 @@ from revoker.sdk import (
     Verdict,
     Writer,
     dead,
+    declares,
     judge,
     live,
     receipt,
@@ -33,6 +34,7 @@ def whoami(reply: Reply) -> Identity:
     return Identity(text_at(reply, "azp"), text_at(reply, "email") or text_at(reply, "sub"), tuple(scopes), end)
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask for the token's own data. Google takes the token in the query and nowhere else."""
     params = cast("dict[str, str]", {"access_token": cred.secret})

@@ -14,6 +14,8 @@ from revoker.sdk import (
     Writer,
     as_authority,
     dead,
+    decided,
+    declares,
     judge,
     receipt,
     safe_id,
@@ -39,6 +41,7 @@ async def look(key_id: str | None, api: Reader) -> Reply:
     return await api.get(path(key_id, api), auth=as_authority(api, "access_token"), host=HOST)
 
 
+@declares(decided(Validity.UNKNOWN, "no_safe_check", "nothing is sent without the authority"), *ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The state of the key's id. A key of another project is not found, which is no death."""
     if api.authority("access_token") is None or api.setting("project") is None:

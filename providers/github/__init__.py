@@ -137,6 +137,7 @@ PROVIDER = Provider(
     hosts=("api.github.com",),
     docs="https://docs.github.com/en/rest",
     reads=(Read("/applications/*/token", json=("access_token",)),),
+    obtain="Settings, Developer settings, the OAuth or GitHub App: generate a client secret.",
     authority={
         AUTHORITY: "the client secret of the OAuth or GitHub App that made the token",
         "client_id": "the app's client id",

@@ -8,10 +8,13 @@ from revoker.sdk import (
     Identity,
     Reader,
     Reply,
+    Validity,
     Verdict,
     Verifier,
     bearer,
     dead,
+    decided,
+    declares,
     expired_offline,
     judge,
     jwt_claims,
@@ -31,6 +34,8 @@ RESTRICTED = (
     dead(401, "refused", says="Bad credentials"),
 )
 LOCKED_OUT = "maximum number of login attempts"
+LOCKED = decided(Validity.UNKNOWN, "login_lockout", f"the text says {LOCKED_OUT!r}", status=403)
+LIMITED = decided(Validity.UNKNOWN, "rate_limited", "no calls are left, or the answer says when to come again", status=403)
 
 
 def whoami(reply: Reply) -> Identity:
@@ -62,6 +67,7 @@ def check(path: str, has: str, identity: Callable[[Reply], Identity]) -> Verifie
     """One GET. After several bad logins GitHub refuses good ones too for a while: that answer decides nothing."""
     answers = (live(200, has=[has]), *RESTRICTED)
 
+    @declares(LOCKED, LIMITED, *answers)
     async def verify(cred: Credential, api: Reader) -> Verdict:
         reply = await api.get(path, auth=bearer(cred.secret), headers=VERSION)
         if reply.status in (403, 429) and reply.trouble is None:

@@ -113,6 +113,8 @@ PROVIDER = Provider(
     hosts=("gitlab.com",),
     docs="https://docs.gitlab.com/security/tokens/",
     reads=(Read(deploy.BY_VALUE, json=("token",)),),
+    obtain="As an administrator: Edit profile, Access tokens, a personal access token with the "
+    "scope api (or admin_mode too, where it is on).",
     authority={AUTHORITY: NEEDS},
     check_authority=can_read(AUTHORITY, {"a working token": tokens.SELF}, auth=tokens.by_token),
     kinds=(
@@ -133,6 +135,7 @@ PROVIDER = Provider(
             pattern=r"gldt-[A-Za-z0-9_-]{20,64}",
             verify=deploy.verify,
             docs=f"{ADMIN_DOCS}/#get-token-information",
+            check_needs="admin_token: an administrator's token with scope api or read_api",
             identity="user name, scopes and end, when an administrator looks it up",
             propagation=Propagation(timedelta(minutes=2), source="GitLab names no delay"),
             manual=Manual(
@@ -156,6 +159,7 @@ PROVIDER = Provider(
                     authority=AUTHORITY,
                     observe=seen_dead(deploy.verify),
                     experimental=True,
+                    confirm="on a test server of your version, look a deploy token up and revoke it by /api/v4/admin/token",
                 ),
             ),
             budget=Budget(per_second=10),

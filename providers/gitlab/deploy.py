@@ -4,6 +4,7 @@ from revoker.providers.gitlab.tokens import AUTHORITY, by_token
 from revoker.sdk import (
     Answer,
     Bound,
+    Check,
     Credential,
     Effect,
     Proof,
@@ -16,6 +17,8 @@ from revoker.sdk import (
     Writer,
     as_authority,
     dead,
+    decided,
+    declares,
     identity_from,
     judge,
     live,
@@ -26,14 +29,6 @@ from revoker.sdk import (
 )
 
 BY_VALUE = "/api/v4/admin/token"
-
-
-async def verify(cred: Credential, api: Reader) -> Verdict:
-    """A deploy token cannot ask about itself over the API; an administrator of the server looks it up by its value."""
-    if api.authority(AUTHORITY) is None:
-        return Verdict(Validity.UNKNOWN, "no_safe_check")
-    who = identity_from(principal="username", scopes="scopes", expires_at="expires_at")
-    return judge(await _look(cred, api), answers(cred), api.now, who)
 
 
 BY_ADMIN = (
@@ -53,6 +48,23 @@ KNOWN = (dead(200, "revoked", at="status", codes=["revoked"], has=["id"]), live(
 def answers(cred: Credential) -> tuple[Answer, ...]:
     """What the look-up says of a token of this family."""
     return BY_ADMIN if cred.kind == "gitlab_deploy_token" else KNOWN
+
+
+def _by_value(said: tuple[Answer, ...]) -> Check:
+    """These tokens cannot ask about themselves over the API; an administrator of the server looks them up by their value."""
+
+    @declares(decided(Validity.UNKNOWN, "no_safe_check", "nothing is sent without the authority"), *said)
+    async def verify(cred: Credential, api: Reader) -> Verdict:
+        if api.authority(AUTHORITY) is None:
+            return Verdict(Validity.UNKNOWN, "no_safe_check")
+        who = identity_from(principal="username", scopes="scopes", expires_at="expires_at")
+        return judge(await _look(cred, api), said, api.now, who)
+
+    return verify
+
+
+verify = _by_value(BY_ADMIN)
+verify_other = _by_value(KNOWN)
 
 
 async def _look(cred: Credential, api: Reader) -> Reply:

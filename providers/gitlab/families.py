@@ -19,6 +19,7 @@ from revoker.sdk import (
     Reader,
     Verdict,
     dead,
+    declares,
     example_value,
     header,
     identity_from,
@@ -49,11 +50,13 @@ REVOKE = Action(
     "an administrator's token with scope api (experimental at GitLab; runner, feed and other tokens are reset)",
     f"{ADMIN_DOCS}/#revoke-a-token",
     authority=AUTHORITY,
-    observe=seen_dead(deploy.verify),
+    observe=seen_dead(deploy.verify_other),
     experimental=True,
+    confirm="on a test server of your version, revoke one of this family by /api/v4/admin/token, and see the old value refused",
 )
 
 
+@declares(*JOB)
 async def verify_job(cred: Credential, api: Reader) -> Verdict:
     """The job whose token this is, while it runs."""
     reply = await api.get("/api/v4/job", auth=header("JOB-TOKEN", cred.secret))
@@ -65,8 +68,9 @@ def _family(id: str, title: str, pattern: str, page: str, notify: str, *steps: s
         id=id,
         title=title,
         pattern=pattern,
-        verify=deploy.verify if looked_up else no_safe_check,
+        verify=deploy.verify_other if looked_up else no_safe_check,
         docs=ADMIN_DOCS if looked_up else DOCS,
+        check_needs="admin_token: an administrator's token with scope api or read_api" if looked_up else "",
         identity=IDENTITY if looked_up else "none: no call that takes it only reads",
         propagation=Propagation(timedelta(minutes=2), source="GitLab names no delay"),
         manual=Manual(page, steps, notify=notify, proves="the server shows another token there, or none"),

@@ -24,6 +24,7 @@ from revoker.sdk import (
     Writer,
     as_authority,
     dead,
+    declares,
     header,
     identity_from,
     judge,
@@ -81,12 +82,16 @@ ANSWERS = (
 whoami = identity_from(principal="user_id", scopes="scopes", expires_at="expires_at", last_used_at="last_used_at")
 
 
+BY_USER = live(200, has=["id", "username"])  # of a server before 15.5
+
+
+@declares(*ANSWERS, BY_USER)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """The token about itself, which works with any scope; servers before 15.5 know the user only."""
     reply = await api.get(SELF, auth=by_token(cred.secret))
     if reply.status == 404 and reply.trouble is None and reply.json is not None:
         reply = await api.get(USER, auth=by_token(cred.secret))
-        return judge(reply, [live(200, has=["id", "username"]), *REFUSED], api.now, identity_from(principal="username"))
+        return judge(reply, [BY_USER, *REFUSED], api.now, identity_from(principal="username"))
     return judge(reply, ANSWERS, api.now, whoami)
 
 

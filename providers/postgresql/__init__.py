@@ -27,6 +27,8 @@ PROVIDER = Provider(
     title="PostgreSQL",
     hosts=(),
     docs="https://www.postgresql.org/docs/current/",
+    obtain="CREATE ROLE rotator LOGIN CREATEROLE PASSWORD ..., GRANT pg_signal_backend TO "
+    "rotator, and the grant below for each role.",
     authority={AUTHORITY: f"the password of a role with {NEEDS}, and pg_signal_backend", "user": "the name of that role"},
     kinds=(
         Kind(

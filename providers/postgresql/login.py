@@ -3,6 +3,7 @@
 from urllib.parse import unquote
 
 from revoker.sdk import (
+    Answer,
     Bound,
     Credential,
     Identity,
@@ -13,6 +14,8 @@ from revoker.sdk import (
     Unbound,
     Validity,
     Verdict,
+    decided,
+    declares,
     evidence,
     no_authority,
     skip,
@@ -64,6 +67,19 @@ def _welcomed(reply: Reply, api: Reader) -> Verdict:
     return Verdict(Validity.LIVE, "authenticated", seen, who)
 
 
+ANSWERS = (
+    decided(Validity.LIVE, "authenticated", "logged in, with the password"),
+    decided(Validity.UNKNOWN, "no_password_needed", "the server asked for no password, which proves nothing about one"),
+    Answer(None, Validity.DEAD, "refused", codes=("28P01",)),
+    Answer(None, Validity.DEAD, DISABLED, codes=("28000",), says="not permitted to log in"),
+    *(Answer(None, Validity.LIVE, reason, codes=(code,)) for code, reason in AFTER_PASSWORD.items()),
+    Answer(None, Validity.LIVE, "role_connection_limit", codes=("53300",), says="connections for role"),
+    Answer(None, Validity.UNKNOWN, "server_full", codes=("53300",)),
+    *(Answer(None, Validity.UNKNOWN, reason, codes=(code,)) for code, reason in UNSURE.items()),
+)
+
+
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One login, read-only, without a retry."""
     return verdict_of(await api.login(ENGINE, cred), api)

@@ -66,6 +66,7 @@ DISABLE = Action(
     undo="restore_entity",
     observe=tokens.is_disabled,
     experimental=True,  # it stops every other token of the entity too: only when the operator allows that
+    confirm="list what else the entity holds (vault read identity/entity/id/ID), and disable a test entity first",
 )
 ENABLE = Action(
     "restore_entity",
@@ -78,6 +79,7 @@ ENABLE = Action(
     undo="suspend_entity",
     observe=opposite(tokens.is_disabled),
     experimental=True,
+    confirm="enable the test entity again, and see its token answer",
 )
 DESTROY = Action(
     "revoke",
@@ -122,6 +124,7 @@ PROVIDER = Provider(
         Read("/v1/auth/*/role/*/secret-id/lookup", json=("secret_id",)),
         Read("/v1/auth/*/role/*/secret-id-accessor/lookup", json=("secret_id_accessor",)),
     ),
+    obtain="vault policy write with the paths below, then vault token create -policy of it, or an AppRole of its own.",
     authority={
         AUTHORITY: "a token that may look up and revoke tokens and secret-ids; another one than the one that writes secrets",
         "namespace": "the namespace of the leaked ones (optional)",
@@ -135,6 +138,7 @@ PROVIDER = Provider(
             pattern=r"(?:hv[sb]\.[A-Za-z0-9_-]{24,400}|[sb]\.[A-Za-z0-9]{24,200})(?:\.[A-Za-z0-9]{4,8})?",
             verify=tokens.verify,
             docs=f"{TOKENS_PAGE}#lookup-a-token",
+            check_needs="token: update on auth/token/lookup, read on identity/entity/id/*; without it the token looks itself up",
             identity="display name, policies and end",
             propagation=AT_ONCE,
             manual=Manual(
@@ -161,6 +165,8 @@ PROVIDER = Provider(
             pattern=r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
             verify=approle.verify,
             docs=f"{ROLE_DOCS}#read-approle-secret-id",
+            check_needs="token: list on auth/approle/role, read on auth/approle/role/+/role-id, update "
+            "on auth/approle/role/+/secret-id/lookup",
             identity="the role, and the end of the secret-id",
             propagation=AT_ONCE,
             manual=Manual(

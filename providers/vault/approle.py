@@ -24,6 +24,8 @@ from revoker.sdk import (
     Verdict,
     Writer,
     as_authority,
+    decided,
+    declares,
     evidence,
     no_authority,
     receipt,
@@ -91,6 +93,16 @@ async def find(cred: Credential, api: Reader) -> Found:
     return Found(None, reply, everywhere=True)
 
 
+ANSWERS = (
+    decided(Validity.UNKNOWN, "no_safe_check", "nothing is sent without the authority"),
+    decided(Validity.LIVE, "known", "a role's look-up of the whole value answers with its accessor", status=200),
+    decided(Validity.DEAD, "unknown_secret_id", "every role that it can be of answers that it has none such", status=204),
+    decided(Validity.UNKNOWN, "authority_refused", "the authority may not look it up", status=403),
+    decided(Validity.UNKNOWN, "role_not_found", "the role that the finding names is not there", status=200),
+)
+
+
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Live when a role has it. Without an authority there is no safe check."""
     if api.authority(AUTHORITY) is None:

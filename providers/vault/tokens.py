@@ -25,6 +25,8 @@ from revoker.sdk import (
     Writer,
     as_authority,
     dead,
+    decided,
+    declares,
     header,
     judge,
     live,
@@ -76,6 +78,10 @@ def whoami(reply: Reply) -> Identity:
     )
 
 
+DISABLED = decided(Validity.DEAD, "entity_disabled", "the token's entity is disabled: every call of it is refused", status=200)
+
+
+@declares(*BY_ITSELF, *BY_AUTHORITY, DISABLED)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Look the token up by the authority; without one, by itself."""
     if api.authority(AUTHORITY) is None:

@@ -44,7 +44,7 @@ def show(
     kind: Annotated[str, typer.Argument(help="A kind's id.", metavar="KIND")],
     as_json: options.AsJson = False,
 ) -> ExitCode:
-    """Show all that is declared for one kind: check, actions, rights, propagation, residual sessions, manual steps."""
+    """Show all that is declared for one kind: verdict rules, actions, rights, hosts, residual sessions, manual steps."""
     from revoker.report import catalogue
     from revoker.report.terminal import Table
 
@@ -54,6 +54,33 @@ def show(
         output.document(doc)
     else:
         output.table(Table(("declared", "value"), catalogue.lines(doc), title=doc["title"], fold=("value",)))
+    return ExitCode.DONE
+
+
+@app.command("hosts")
+def hosts(
+    ctx: typer.Context,
+    *,
+    names: Annotated[bool, typer.Option("--names", help="Print the names alone, one a line, for a firewall.")] = False,
+    as_json: options.AsJson = False,
+) -> ExitCode:
+    """Show the hosts that revoker may dial, all at port 443, as the catalogue names them; for the rules of a firewall."""
+    from revoker.report import catalogue
+    from revoker.report.terminal import Table
+
+    _load(ctx)
+    doc = catalogue.hosts_document()
+    if as_json:
+        output.document(doc)
+        return ExitCode.DONE
+    if names:
+        for row in doc["hosts"]:
+            output.line(row["host"])
+        return ExitCode.DONE
+    rows = [(row["host"], ", ".join(row["providers"])) for row in doc["hosts"]]
+    own = ", ".join(doc["operators_own"])
+    output.table(Table(("host", "providers"), rows, fold=("providers",)))
+    output.line(f"{len(rows)} hosts. At hosts of your own, by [endpoints] or [ownership] hosts: {own}.")
     return ExitCode.DONE
 
 

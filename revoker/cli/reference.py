@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ from revoker import config_docs
 from revoker.cli.app import ABOUT, app, command
 from revoker.cli.commands import SECTIONS
 from revoker.errors import ExitCode
-from revoker.report import catalogue
-from revoker.report.text import code_span, span
+from revoker.report import catalogue_pages
 
 WIDTH = 100
 MADE = "<!-- Made by `python -m revoker.cli.reference`; do not edit. -->\n"
@@ -33,7 +32,13 @@ MEANING = {
 
 def documents() -> dict[str, str]:
     """The text of each page, by its file name."""
-    return {"cli.md": cli(), "config.md": config_docs.markdown(), "exit-codes.md": exit_codes(), "providers.md": providers()}
+    return {
+        "cli.md": cli(),
+        "config.md": config_docs.markdown(),
+        "exit-codes.md": exit_codes(),
+        "providers.md": page(catalogue_pages.providers_page()),
+        "rights.md": page(catalogue_pages.rights_page()),
+    }
 
 
 def cli() -> str:
@@ -56,32 +61,15 @@ def exit_codes() -> str:
     return "\n".join(lines)
 
 
-def providers() -> str:
-    """All providers and kinds: what is checked, changed, and left to a person."""
-    doc = catalogue.document()
-    lines = [MADE, "# Providers\n"]
-    total = sum(len(one["kinds"]) for one in doc["providers"])
-    lines.append(f"{len(doc['providers'])} providers, {total} kinds. `revoker providers show KIND` tells more of each.\n")
-    for provider in doc["providers"]:
-        hosts = ", ".join(code_span(host) for host in provider["hosts"]) or "the operator's own hosts"
-        lines += [f"## {provider['title']}\n", f"`{provider['id']}` at {hosts}. [Documentation]({provider['docs']}).\n"]
-        lines += ["| kind | what it is | changes | proof of death |", "|---|---|---|---|"]
-        lines += [_kind(kind["id"]) for kind in provider["kinds"]]
-        lines.append("")
-    return "\n".join(lines)
+def page(lines: Iterable[str]) -> str:
+    """A page of lines, marked as made."""
+    return "\n".join([MADE, *lines])
 
 
 def write(folder: Path) -> None:
     """Write all pages."""
     for name, text in documents().items():
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def _kind(kind_id: str) -> str:
-    doc = catalogue.kind_document(kind_id)
-    effects = sorted({action["effect"] + (" (experimental)" if action["experimental"] else "") for action in doc["actions"]})
-    proof = f"{doc['refusals']} refusals over {span(doc['propagation_s'])}"
-    return f"| `{kind_id}` | {doc['title']} | {', '.join(effects) or 'by hand'} | {proof} |"
 
 
 def _helps(found: Any, path: str) -> Iterator[str]:

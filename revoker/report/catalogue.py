@@ -1,4 +1,4 @@
-"""The catalogue as documents: `revoker providers`, and docs/providers.md."""
+"""The catalogue as documents: `revoker providers`, and the pages of docs/ that are made from it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,28 @@ from typing import Any
 
 from revoker import catalog
 from revoker.report.text import span
-from revoker.sdk import Action, Kind, Provider, no_safe_check
+from revoker.sdk import Action, Answer, Kind, Provider, declared, no_safe_check
+
+OTHERWISE = "any other answer (429, 5xx, a redirect, HTML, a broken body, a time-out)"
 
 
 def document() -> dict[str, Any]:
     """`revoker/providers/1`: all providers with their kinds."""
     return {"schema": "revoker/providers/1", "providers": [_provider(p) for _, p in sorted(catalog.providers().items())]}
+
+
+def hosts_document() -> dict[str, Any]:
+    """`revoker/providers-hosts/1`: every host that a provider file names, for a firewall."""
+    of: dict[str, list[str]] = {}
+    for id, provider in sorted(catalog.providers().items()):
+        for host in provider.hosts:
+            of.setdefault(host, []).append(id)
+    by_operator = [id for id, provider in sorted(catalog.providers().items()) if not provider.hosts or _takes_hosts(provider)]
+    return {
+        "schema": "revoker/providers-hosts/1",
+        "hosts": [{"host": host, "port": 443, "providers": ids} for host, ids in sorted(of.items())],
+        "operators_own": by_operator,
+    }
 
 
 def kind_document(kind_id: str) -> dict[str, Any]:
@@ -23,8 +39,13 @@ def kind_document(kind_id: str) -> dict[str, Any]:
         **_kind(kind),
         "provider": provider.id,
         "hosts": list(provider.hosts),
+        "host_from": kind.host_from,
         "docs": kind.docs,
+        "answers": [_answer(answer, kind) for answer in declared(kind)],
         "identity": kind.identity,
+        "check_needs": kind.check_needs,
+        "needs": [*kind.needs, *kind.needs_secret],
+        "ambiguous": kind.ambiguous,
         "requests": kind.requests,
         "budget_per_second": kind.budget.per_second,
         "effects_of_check": kind.effects_of_check,
@@ -35,9 +56,10 @@ def kind_document(kind_id: str) -> dict[str, Any]:
             {"what": r.what, "lasts_s": None if r.lasts is None else int(r.lasts.total_seconds()), "ended_by": r.ended_by}
             for r in kind.residual
         ],
-        "labels": {scanner: list(rules) for scanner, rules in kind.labels.items()},
+        "labels": {scanner: list(rules) for scanner, rules in catalog.labels_of(kind_id).items()},
         "irreversible_loss": kind.irreversible_loss,
         "authority": dict(provider.authority),
+        "obtain": provider.obtain,
         "manual_steps": {
             "url": kind.manual.url,
             "steps": list(kind.manual.steps),
@@ -47,29 +69,76 @@ def kind_document(kind_id: str) -> dict[str, Any]:
     }
 
 
+def rule(answer: dict[str, Any]) -> str:
+    """What an answer must hold, in one line: `401 where error.code is invalid_api_key`."""
+    needs = []
+    if answer["codes"]:
+        needs.append(f"{answer['at'] or 'the code'} is {' or '.join(answer['codes'])}")
+    if answer["says"]:
+        needs.append(f"the text says '{answer['says']}'")
+    if answer["has"]:
+        needs.append(f"there is {' and '.join(answer['has'])}")
+    if answer["when"]:
+        needs.append(answer["when"])
+    status = "" if answer["status"] is None else str(answer["status"])
+    joined = ", ".join(needs)
+    return f"{status} where {joined}" if status and joined else status or joined
+
+
 def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
     """A kind's document as named lines for people."""
-    made = [
-        ("kind", doc["id"]),
-        ("provider", doc["provider"]),
-        ("hosts", ", ".join(doc["hosts"])),
-        ("check", f"{doc['verify']}, at the most {doc['requests']} requests, {doc['effects_of_check']}"),
-        ("identity", doc["identity"]),
-        ("proof of death", f"{doc['refusals']} refusals over {span(doc['propagation_s'])} ({doc['propagation_source']})"),
-        ("documentation", doc["docs"]),
-    ]
+    made = [("kind", doc["id"]), ("provider", doc["provider"]), ("hosts", _hosts(doc)), *_check_lines(doc)]
     for action in doc["actions"]:
-        undo = f", undone by {action['undo']}" if action["undo"] else ""
-        off = ", experimental" if action["experimental"] else ""
-        made.append((f"action {action['id']}", f"{action['effect']} as {action['by']}; needs {action['needs']}{undo}{off}"))
+        made += _action_lines(action)
     made += [
         ("outlives it", f"{r['what']} ({span(r['lasts_s']) if r['lasts_s'] is not None else 'until ended by hand'})")
         for r in doc["residual"]
     ]
     made += [("a revoke loses", doc["irreversible_loss"])] if doc["irreversible_loss"] else []
     made += [(f"authority {name}", text) for name, text in doc["authority"].items()]
+    made += [("how to make one", doc["obtain"])] if doc["obtain"] else []
     made += [(f"by hand {number}", step) for number, step in enumerate(doc["manual_steps"]["steps"], 1)]
-    return [*made, ("where", doc["manual_steps"]["url"])]
+    made += [("whom to notify", doc["manual_steps"]["notify"])] if doc["manual_steps"]["notify"] else []
+    return [*made, ("what proves it", doc["manual_steps"]["proves"]), ("where", doc["manual_steps"]["url"])]
+
+
+def _hosts(doc: dict[str, Any]) -> str:
+    own = f"the credential's own {doc['host_from']}, when it is owned" if doc["host_from"] else "what [endpoints] names"
+    return ", ".join(doc["hosts"]) or own
+
+
+def _check_lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
+    made = [
+        ("check", f"{doc['verify']}, at the most {doc['requests']} requests"),
+        ("side effects", doc["effects_of_check"]),
+        ("needs", ", ".join(doc["needs"])),
+        ("check's authority", doc["check_needs"]),
+        ("named by", "a scanner's rule or the variable's name only: its shape is shared" if doc["ambiguous"] else ""),
+    ]
+    pages = sorted({answer["page"] for answer in doc["answers"]})
+    made += [(answer["validity"], f"{answer['reason']}: {rule(answer)}") for answer in doc["answers"]]
+    if doc["verify"] != "none":
+        made.append(("unknown", f"its own reason each: {OTHERWISE}"))
+    made += [("answers from", page) for page in pages]
+    made += [
+        ("identity", doc["identity"]),
+        ("proof of death", f"{doc['refusals']} refusals over {span(doc['propagation_s'])} ({doc['propagation_source']})"),
+        ("documentation", doc["docs"]),
+    ]
+    return [(name, text) for name, text in made if text]
+
+
+def _action_lines(action: dict[str, Any]) -> list[tuple[str, str]]:
+    undo = f", undone by {action['undo']}" if action["undo"] else ""
+    off = ", experimental" if action["experimental"] else ""
+    made = [(f"action {action['id']}", f"{action['effect']} as {action['by']}; needs {action['needs']}{undo}{off}")]
+    if action["experimental"]:
+        made.append(("  to confirm", f"{action['confirm']}; then [limits] experimental = true"))
+    return made
+
+
+def _takes_hosts(provider: Provider) -> bool:
+    return any(kind.host_from for kind in provider.kinds)
 
 
 def _provider(provider: Provider) -> dict[str, Any]:
@@ -97,8 +166,24 @@ def _action(action: Action) -> dict[str, Any]:
         "id": action.id,
         "effect": action.effect.value,
         "experimental": action.experimental,
+        "confirm": action.confirm if action.experimental else "",
         "by": action.by,
+        "authority": action.authority,
         "needs": action.needs,
         "undo": action.undo,
         "docs": action.docs,
+    }
+
+
+def _answer(answer: Answer, kind: Kind) -> dict[str, Any]:
+    return {
+        "validity": answer.validity.value,
+        "reason": answer.reason,
+        "status": answer.status,
+        "at": answer.at,
+        "codes": list(answer.codes),
+        "says": answer.says,
+        "has": list(answer.has),
+        "when": answer.when,
+        "page": answer.page or kind.docs,
     }

@@ -15,7 +15,20 @@ from revoker.model import (
     Validity,
     Verdict,
 )
-from revoker.sdk.answers import Answer, dead, expired_offline, judge, live, skip, undeclared, unsure
+from revoker.sdk.answers import (
+    Answer,
+    Check,
+    dead,
+    decided,
+    declared,
+    declares,
+    expired_offline,
+    judge,
+    live,
+    skip,
+    undeclared,
+    unsure,
+)
 from revoker.sdk.guided import guided
 from revoker.sdk.lists import (
     ListUnread,
@@ -92,6 +105,7 @@ __all__ = [
     "Binder",
     "Bound",
     "Budget",
+    "Check",
     "Credential",
     "Effect",
     "Evidence",
@@ -135,6 +149,9 @@ __all__ = [
     "crc32_base62",
     "crc32_suffix",
     "dead",
+    "decided",
+    "declared",
+    "declares",
     "everywhere",
     "evidence",
     "example_value",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from revoker.model import Identity, Validity, Verdict
-from revoker.sdk.shapes import Reply, evidence
+from revoker.model import Credential, Identity, Validity, Verdict
+from revoker.sdk.shapes import Kind, Reader, Reply, Verifier, evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,11 @@ class Answer:
 
     `at` names the place of the provider's own code in the body (`error.code`), `codes` its values;
     `says` is a text that the body must hold (last resort: wording changes); `has` are dotted paths that must
-    be there, so that an empty or foreign 200 is not `live`.
+    be there, so that an empty or foreign 200 is not `live`. An answer without a status comes from what is no HTTP
+    (a database's login), or from a rule that fields cannot hold: `when` says it in words.
     """
 
-    status: int
+    status: int | None
     validity: Validity
     reason: str
     at: str = ""
@@ -28,6 +29,8 @@ class Answer:
     says: str = ""
     has: tuple[str, ...] = ()
     json: bool = True  # the body must be JSON: an object, or a list that `has` looks into
+    page: str = ""  # the vendor's page that says so; "" for the kind's own
+    when: str = ""  # a rule beside the fields, in words, for an answer that the check's own code decides
 
     def readable(self, body: Any) -> bool:
         """An object; or a list, when `has` says what must stand in it. A bare text or number is nobody's answer."""
@@ -52,9 +55,10 @@ def live(
     says: str = "",
     has: Iterable[str] = (),
     json: bool = True,
+    page: str = "",
 ) -> Answer:
     """Declare an answer that only a working credential gets."""
-    return Answer(status, Validity.LIVE, reason, at, tuple(codes), says, tuple(has), json)
+    return Answer(status, Validity.LIVE, reason, at, tuple(codes), says, tuple(has), json, page)
 
 
 def dead(
@@ -66,14 +70,43 @@ def dead(
     says: str = "",
     has: Iterable[str] = (),
     json: bool = True,
+    page: str = "",
 ) -> Answer:
     """Declare a definitive refusal of this very credential."""
-    return Answer(status, Validity.DEAD, reason, at, tuple(codes), says, tuple(has), json)
+    return Answer(status, Validity.DEAD, reason, at, tuple(codes), says, tuple(has), json, page)
 
 
-def unsure(status: int, reason: str, *, at: str = "", codes: Iterable[str] = (), says: str = "", json: bool = True) -> Answer:
+def unsure(
+    status: int, reason: str, *, at: str = "", codes: Iterable[str] = (), says: str = "", json: bool = True, page: str = ""
+) -> Answer:
     """Name the reason of an answer that decides nothing, so that a person reads more than a number."""
-    return Answer(status, Validity.UNKNOWN, reason, at, tuple(codes), says, (), json)
+    return Answer(status, Validity.UNKNOWN, reason, at, tuple(codes), says, (), json, page)
+
+
+def decided(validity: Validity, reason: str, when: str, *, status: int | None = None, page: str = "") -> Answer:
+    """Declare, in words, a verdict that a check reaches by its own code: from a listing, a login, two answers together."""
+    return Answer(status, validity, reason, page=page, when=when)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A verifier together with the answers that it knows: what `revoker providers show` and docs/providers.md print."""
+
+    ask: Verifier
+    answers: tuple[Answer, ...]
+
+    def __call__(self, cred: Credential, api: Reader) -> Awaitable[Verdict]:
+        return self.ask(cred, api)
+
+
+def declares(*answers: Answer) -> Callable[[Verifier], Check]:
+    """Write, above a check of one's own, the answers that it judges by."""
+    return lambda ask: Check(ask, answers)
+
+
+def declared(kind: Kind) -> tuple[Answer, ...]:
+    """The answers that a kind's check declares, in the order in which they are tried."""
+    return kind.verify.answers if isinstance(kind.verify, Check) else ()
 
 
 def judge(

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from revoker.errors import ActionFailed, OutcomeUnknown
 from revoker.model import NOTHING, Bound, Credential, Effect, Identity, Proof, Receipt, Secret, Unbound, Validity, Verdict
-from revoker.sdk.answers import Answer, judge
+from revoker.sdk.answers import Answer, Check, decided, declares, judge
 from revoker.sdk.shapes import Auth, Binder, Observer, Reader, Reply, Verifier, evidence, with_code
 
 
@@ -38,10 +38,11 @@ def probe(
     identity: Callable[[Reply], Identity | None] | None = None,
     host: str | None = None,
     code: Callable[[Reply], str | None] | None = None,
-) -> Verifier:
+) -> Check:
     """A check of one GET with the credential itself. `code` reads the provider's own error code where it hides deep."""
     declared = tuple(answers)
 
+    @declares(*declared)
     async def verify(cred: Credential, api: Reader) -> Verdict:
         reply = await api.get(path, auth=auth(cred.secret), headers=headers, params=params, host=host)
         return judge(with_code(reply, code) if code else reply, declared, api.now, identity)
@@ -67,6 +68,7 @@ async def anywhere(places: Iterable[Place], ask: Callable[[Place], Awaitable[Ver
     return unclear or refused or Verdict(Validity.UNKNOWN, "no_answer")
 
 
+@declares(decided(Validity.UNKNOWN, "no_safe_check", "nothing is asked: every call costs, writes, or makes another secret"))
 async def no_safe_check(cred: Credential, api: Reader) -> Verdict:
     """The check of a kind that no harmless call can check: every one costs, writes, or makes another secret."""
     return Verdict(Validity.UNKNOWN, "no_safe_check")
@@ -79,10 +81,11 @@ def at_its_host(
     auth: Callable[[Credential], Auth],
     headers: Mapping[str, str] = NOTHING,
     identity: Callable[[Reply], Identity | None] | None = None,
-) -> Verifier:
+) -> Check:
     """A check of one GET at the host that came with the credential (Kind.host_from = "host")."""
     declared = tuple(answers)
 
+    @declares(*declared)
     async def verify(cred: Credential, api: Reader) -> Verdict:
         reply = await api.get(path, auth=auth(cred), headers=headers, host=cred.parts.get("host"))
         return judge(reply, declared, api.now, identity)
@@ -99,10 +102,11 @@ def everywhere(
     headers: Mapping[str, str] = NOTHING,
     params: Mapping[str, str] = NOTHING,
     identity: Callable[[Reply], Identity | None] | None = None,
-) -> Verifier:
+) -> Check:
     """A check of the same GET at each of a provider's regions: live where one says so, dead only when all say so."""
     regions, declared = tuple(hosts), tuple(answers)
 
+    @declares(*declared)
     async def verify(cred: Credential, api: Reader) -> Verdict:
         async def ask(host: str) -> Verdict:
             reply = await api.get(path, auth=auth(cred.secret), headers=headers, params=params, host=host)

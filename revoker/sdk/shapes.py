@@ -193,6 +193,7 @@ class Action:
     choose: Callable[[Bound], Issued] | None = None  # we choose the new value; it is stored before the call
     observe: Observer | None = None  # True: the change is in effect; False: it is not; None: cannot tell
     experimental: bool = False  # an unconfirmed claim; off unless the operator allows it
+    confirm: str = ""  # experimental: one line on how to confirm it, with a credential of one's own
     siblings: Lister | None = None  # issue: all that stand there now, so that a lost new one is found; None: cannot tell
 
 
@@ -252,6 +253,7 @@ class Kind:
     residual: tuple[Residual, ...] = ()
     budget: Budget = Budget()
     requests: int = 1  # the most requests one check makes
+    check_needs: str = ""  # the authority's right that the check uses; "" where the credential asks for itself alone
     account: Callable[[Credential], str | None] | None = None  # the owning account, read offline
     proves_pair: bool = False  # the check sends the public parts and the secret together: `live` says that they belong together
     host_from: str | None = None  # the part that names the host, for self-hosted things; must be owned
@@ -271,6 +273,7 @@ class Provider:
     kinds: tuple[Kind, ...]
     reads: tuple[Read, ...] = ()  # the POSTs that only read, by path and body
     authority: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # name -> what it is, for doctor and docs
+    obtain: str = ""  # how a person makes such an authority, at the provider, with no more than the least rights
     check_authority: Callable[[Reader], Awaitable[Mapping[str, bool | None]]] | None = None  # right -> held, read-only
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 import re
 import time
-from datetime import timedelta
+import tomllib
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from revoker.model import Effect
-from revoker.sdk import Action, Kind, Provider, Reply
-from tests.providers.catalogue import ACTIONS, KINDS, PROVIDERS, labelled_elsewhere
+from revoker.model import Effect, Secret
+from revoker.sdk import Action, Kind, Provider, Reply, declared
+from tests.providers.catalogue import ACTIONS, KINDS, PROVIDERS, REPLIES, SOURCES, labelled_elsewhere
 from tests.providers.fake_api import FakeReader, always, run
 from tests.providers.samples import credential_of, value_of
 
@@ -49,6 +50,7 @@ def test_a_provider_says_where_it_may_go_and_where_it_is_described(provider: Pro
     assert all(read.path.startswith("/") for read in provider.reads)
     assert len(set(provider.hosts)) == len(provider.hosts)
     assert provider.kinds
+    assert not provider.authority or provider.obtain, "how does a person make such an authority?"
 
 
 @pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
@@ -64,6 +66,45 @@ def test_a_kind_declares_all_that_a_responder_needs(provider: Provider, kind: Ki
     assert kind.propagation.refusals >= 2
     assert kind.requests >= 1
     assert kind.labels or kind.id in labelled_elsewhere()
+    assert kind.effects_of_check
+    assert not kind.identity.startswith("none") or len(kind.identity.split()) > 2, "why is there no identity?"
+
+
+@pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
+def test_a_check_declares_its_answers(provider: Provider, kind: Kind) -> None:
+    answers = declared(kind)
+    assert answers, "write @declares(...) above the check"
+    for answer in answers:
+        assert re.fullmatch(r"[a-z0-9_]+", answer.reason)
+        assert HTTPS.fullmatch(answer.page or kind.docs)
+        assert answer.status is not None or answer.codes or answer.when, "what is the answer?"
+
+
+@pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
+def test_a_check_says_what_it_uses_of_the_authority(provider: Provider, kind: Kind) -> None:
+    asked: list[str] = []
+
+    class Watched(FakeReader):
+        def authority(self, name: str) -> Secret | None:
+            asked.append(name)
+            return super().authority(name)
+
+        def setting(self, name: str) -> str | None:
+            asked.append(name)
+            return super().setting(name)
+
+    run(kind.verify(credential_of(kind), Watched(provider, always(Reply("", 401, json={"errors": [{}]})))))
+    assert bool(asked) == bool(kind.check_needs), asked
+    assert all(name in provider.authority for name in asked)
+
+
+@pytest.mark.parametrize("path", sorted(REPLIES.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_reply_says_where_it_is_from_and_when(path: Path) -> None:
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    for row in [*table.get("reply", []), *table.get("change", [])]:
+        said = {"source": table.get("source"), "date": table.get("date")} | row
+        assert said["source"] in SOURCES, row["name"]
+        assert date(2024, 1, 1) < said["date"] < date(2100, 1, 1), row["name"]
 
 
 def test_ids_are_unique() -> None:
@@ -79,6 +120,8 @@ def test_an_action_says_whose_right_it_needs_and_how_it_is_taken_back(provider: 
     assert HTTPS.fullmatch(action.docs)
     assert action.needs
     assert action.by in ("self", "authority")
+    assert callable(action.bind)
+    assert action.confirm or not action.experimental, "one line on how to confirm it"
     if action.by == "authority":
         assert action.authority in provider.authority, "the operator cannot know what to configure"
     if action.undo is not None:
