@@ -5,8 +5,10 @@ A new password is chosen here, stored first, and sent as its SCRAM verifier.
 
 from datetime import timedelta
 
+from revoker.providers.postgresql.kept import DYNAMIC, KEPT, MADE
 from revoker.providers.postgresql.login import AUTHORITY, DISABLED, bind, bind_working, is_open, says, verify
 from revoker.providers.postgresql.roles import NEEDS, change_password, choose, end_sessions, set_login
+from revoker.providers.postgresql.vault import LOOKUP, VAULT
 from revoker.sdk import (
     Action,
     Budget,
@@ -15,6 +17,7 @@ from revoker.sdk import (
     Manual,
     Propagation,
     Provider,
+    Read,
     Residual,
     example_value,
 )
@@ -29,12 +32,20 @@ PROVIDER = Provider(
     docs="https://www.postgresql.org/docs/current/",
     obtain="CREATE ROLE rotator LOGIN CREATEROLE PASSWORD ..., GRANT pg_signal_backend TO "
     "rotator, and the grant below for each role.",
-    authority={AUTHORITY: f"the password of a role with {NEEDS}, and pg_signal_backend", "user": "the name of that role"},
+    reads=(Read(LOOKUP, json=("lease_id",)),),
+    authority={
+        AUTHORITY: f"the password of a role with {NEEDS}, and pg_signal_backend",
+        "user": "the name of that role",
+        VAULT: "a token of the Vault whose database engine makes or keeps logins (optional)",
+        "vault_mount": "where that engine is mounted (optional, database)",
+        "namespace": "the namespace of that Vault (optional)",
+    },
     kinds=(
         Kind(
             id="postgresql_uri",
             title="PostgreSQL login (URI)",
-            pattern=r"postgres(?:ql)?://(?P<user>[^:@/\s]{1,256}):[^@/\s]{1,1024}@\[?(?P<host>[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45})\]?"
+            pattern=rf"postgres(?:ql)?://(?!{MADE}:)"
+            r"(?P<user>[^:@/\s]{1,256}):[^@/\s]{1,1024}@\[?(?P<host>[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45})\]?"
             r"(?::(?P<port>\d{1,5}))?(?:/(?P<database>[^/?#\s]{0,256}))?(?:\?\S{0,512})?",
             verify=verify,
             docs=DOCS,
@@ -99,6 +110,7 @@ PROVIDER = Provider(
                     KILL_DOCS,
                     authority=AUTHORITY,
                 ),
+                *KEPT,
             ),
             residual=(Residual("sessions that are open now", None, "end_sessions"),),
             budget=Budget(per_second=2, in_flight=2),
@@ -106,5 +118,6 @@ PROVIDER = Provider(
             effects_of_check="one login, written to the server's log when it logs connections",
             irreversible_loss="",
         ),
+        DYNAMIC,
     ),
 )

@@ -3,17 +3,14 @@
 There is no public Vault: the operator names the server (`[endpoints] vault`, or `[vault] addr`).
 """
 
-from datetime import timedelta
-
-from revoker.providers.vault import approle, tokens
+from revoker.providers.vault import accessors, approle, leases, rights, tokens
+from revoker.providers.vault.kinds import ACCESSOR, AT_ONCE, FAST, LEASE, RECOVERY, ROLE_DOCS, ROLE_ID, TOKENS_PAGE
 from revoker.providers.vault.tokens import AUTHORITY
 from revoker.sdk import (
     Action,
-    Budget,
     Effect,
     Kind,
     Manual,
-    Propagation,
     Provider,
     Read,
     Residual,
@@ -22,8 +19,6 @@ from revoker.sdk import (
     seen_dead,
 )
 
-TOKENS_PAGE = "https://developer.hashicorp.com/vault/api-docs/auth/token"
-ROLE_DOCS = "https://developer.hashicorp.com/vault/api-docs/auth/approle"
 ENTITY_DOCS = "https://developer.hashicorp.com/vault/api-docs/secret/identity/entity"
 LOOK_UP = "update on auth/token/lookup"
 LOOK_ROLE = (
@@ -31,9 +26,6 @@ LOOK_ROLE = (
     "and .../secret-id-accessor/lookup"
 )
 ENTITY = f"{LOOK_UP}, read and update on identity/entity/id/*"
-AT_ONCE = Propagation(
-    timedelta(minutes=1), source="a revocation holds when it is acknowledged; standbys and replicas lag a little"
-)
 
 REVOKE_TOKEN = Action(
     "revoke",
@@ -65,8 +57,7 @@ DISABLE = Action(
     authority=AUTHORITY,
     undo="restore_entity",
     observe=tokens.is_disabled,
-    experimental=True,  # it stops every other token of the entity too: only when the operator allows that
-    confirm="list what else the entity holds (vault read identity/entity/id/ID), and disable a test entity first",
+    wide="every other token and login of its entity stops too, until it is restored",
 )
 ENABLE = Action(
     "restore_entity",
@@ -78,8 +69,6 @@ ENABLE = Action(
     authority=AUTHORITY,
     undo="suspend_entity",
     observe=opposite(tokens.is_disabled),
-    experimental=True,
-    confirm="enable the test entity again, and see its token answer",
 )
 DESTROY = Action(
     "revoke",
@@ -120,7 +109,9 @@ PROVIDER = Provider(
     reads=(
         Read(tokens.LOOKUP, json=("token",)),
         Read(tokens.CAPABILITIES, json=("paths",)),
-        Read("/v1/auth/token/lookup-accessor", json=("accessor",)),
+        Read(tokens.WRAPPING, json=("token",)),
+        Read(accessors.LOOKUP, json=("accessor",)),
+        Read(leases.LOOKUP, json=("lease_id",)),
         Read("/v1/auth/*/role/*/secret-id/lookup", json=("secret_id",)),
         Read("/v1/auth/*/role/*/secret-id-accessor/lookup", json=("secret_id_accessor",)),
     ),
@@ -130,12 +121,12 @@ PROVIDER = Provider(
         "namespace": "the namespace of the leaked ones (optional)",
         "approle_mount": "where AppRole is mounted (optional, approle)",
     },
-    check_authority=tokens.check_authority,
+    check_authority=rights.check_authority,
     kinds=(
         Kind(
             id="vault_token",
-            title="Vault or OpenBao token",
-            pattern=r"(?:hv[sb]\.[A-Za-z0-9_-]{24,400}|[sb]\.[A-Za-z0-9]{24,200})(?:\.[A-Za-z0-9]{4,8})?",
+            title="Vault or OpenBao token (service, batch, wrapping)",
+            pattern=r"(?:hv[sb]\.[A-Za-z0-9_-]{24,400}|b\.[A-Za-z0-9_-]{24,400}|s\.[A-Za-z0-9]{24,200})(?:\.[A-Za-z0-9]{4,8})?",
             verify=tokens.verify,
             docs=f"{TOKENS_PAGE}#lookup-a-token",
             check_needs="token: update on auth/token/lookup, read on identity/entity/id/*; without it the token looks itself up",
@@ -144,9 +135,10 @@ PROVIDER = Provider(
             manual=Manual(
                 url="https://developer.hashicorp.com/vault/docs/commands/token/revoke",
                 steps=(
-                    "Look the token up with `vault token lookup` as an administrator; never log in with it.",
+                    "Look the token up with `vault token lookup` as an administrator; never log in with it: that uses a wrapping token up.",
                     "Revoke it by its accessor: `vault token revoke -accessor`. Its child tokens and leases go with it.",
                     "A batch token cannot be revoked: revoke its parent, disable its entity, or rotate what it can read.",
+                    "A wrapping token: revoke it by its accessor, and rotate what it wraps if somebody unwrapped it before you.",
                     "A root token: revoke it, and make a new one by quorum only when one is needed.",
                 ),
                 notify="the Vault administrators",
@@ -154,9 +146,9 @@ PROVIDER = Provider(
             offline=(example_value,),
             actions=(REVOKE_TOKEN, REVOKE_ITSELF, DISABLE, ENABLE),
             residual=(Residual("credentials that it read, and database users that a failed lease revocation left", None),),
-            budget=Budget(per_second=50),
+            budget=FAST,
             requests=2,
-            effects_of_check="none with an authority `token`; without one, lookup-self burns a use of a use-limited token",
+            effects_of_check="none with an authority `token`; without one, lookup-self burns a use of a use-limited token (never of a wrapping token)",
             irreversible_loss="child tokens and leases of the token end with it",
         ),
         Kind(
@@ -182,10 +174,14 @@ PROVIDER = Provider(
             offline=(example_value,),
             actions=(DESTROY, NEW_SECRET_ID, SWEEP),
             residual=(Residual("tokens that were made with it", None, "end_sessions"),),
-            budget=Budget(per_second=50),
+            budget=FAST,
             requests=1 + 2 * approle.MOST_ROLES,
             effects_of_check="none: a lookup uses nothing up",
             ambiguous=True,
         ),
+        RECOVERY,
+        ACCESSOR,
+        ROLE_ID,
+        LEASE,
     ),
 )

@@ -41,10 +41,18 @@ from revoker.sdk import (
 AUTHORITY = "token"
 LOOKUP = "/v1/auth/token/lookup"
 CAPABILITIES = "/v1/sys/capabilities-self"
+WRAPPING = "/v1/sys/wrapping/lookup"  # needs no token and uses nothing up; any call *with* a wrapping token does
+WRAPPED = "wrapping_token"
 
 UNCLEAR = unsure(403, "refused_or_bound")  # dead, bound to addresses, a disabled entity, or without the default policy
 BY_AUTHORITY = (live(200, has=["data.policies"]), dead(403, "unknown_token", says="bad token"), unsure(403, "authority_refused"))
 BY_ITSELF = (live(200, has=["data.policies"]), dead(403, "unknown_token", says="invalid token"), UNCLEAR)
+
+
+BY_WRAPPING = (
+    live(200, WRAPPED, has=["data.creation_path"]),
+    unsure(400, "not_wrapping", says="wrapping token is not valid"),
+)
 
 
 def by_token(secret: Secret) -> Auth:
@@ -78,26 +86,53 @@ def whoami(reply: Reply) -> Identity:
     )
 
 
+NO_AUTHORITY = decided(Validity.UNKNOWN, "no_safe_check", "nothing is sent without the authority")
 DISABLED = decided(Validity.DEAD, "entity_disabled", "the token's entity is disabled: every call of it is refused", status=200)
 
 
-@declares(*BY_ITSELF, *BY_AUTHORITY, DISABLED)
+def inside(reply: Reply, api: Reader) -> str:
+    """The namespace of a looked-up token, below ours, as the start of a path: `team/`. Its accessor is known only there."""
+    path, own = text_at(reply, "data.namespace_path") or "", (api.setting("namespace") or "").strip("/")
+    below = path.removeprefix(f"{own}/") if own else path
+    return safe_id(below, r"(?:[\w.-]{1,100}/){1,8}") if below else ""
+
+
+def is_wrapping(reply: Reply) -> bool:
+    """True for the record of a token that wraps an answer."""
+    return bool(reply.pick("data.policies") == ["response-wrapping"])
+
+
+@declares(*BY_WRAPPING, *BY_ITSELF, *BY_AUTHORITY, DISABLED)
 async def verify(cred: Credential, api: Reader) -> Verdict:
-    """Look the token up by the authority; without one, by itself."""
+    """Look the token up by the authority; without one, by itself, unless it is a wrapping token that this would use up."""
     if api.authority(AUTHORITY) is None:
-        reply = await api.get("/v1/auth/token/lookup-self", auth=by_token(cred.secret), headers=space(api))
-        return judge(reply, BY_ITSELF, api.now, whoami)
+        return await _by_itself(cred, api)
     reply = await ask(api, LOOKUP, {"token": cred.secret})
     verdict = judge(reply, BY_AUTHORITY, api.now, whoami)
+    if verdict.validity is not Validity.LIVE:
+        return verdict
+    if is_wrapping(reply):
+        return replace(verdict, reason=WRAPPED, identity=_wraps(reply, "data.path"))
     entity = text_at(reply, "data.entity_id")
-    if verdict.validity is Validity.LIVE and entity:
-        return await _or_disabled(verdict, entity, api)
-    return verdict
+    return await _or_disabled(verdict, f"{inside(reply, api)}identity/entity/id/{safe_id(entity)}", api) if entity else verdict
+
+
+async def _by_itself(cred: Credential, api: Reader) -> Verdict:
+    reply = await api.query(WRAPPING, json={"token": cred.secret}, headers=space(api))
+    verdict = judge(reply, BY_WRAPPING, api.now, lambda reply: _wraps(reply, "data.creation_path"))
+    if verdict.reason != "not_wrapping":
+        return verdict
+    reply = await api.get("/v1/auth/token/lookup-self", auth=by_token(cred.secret), headers=space(api))
+    return judge(reply, BY_ITSELF, api.now, whoami)
+
+
+def _wraps(reply: Reply, path: str) -> Identity:
+    return Identity(principal=f"wraps {text_at(reply, path)}", expires_at=time_at(reply, "data.expire_time"))
 
 
 async def _or_disabled(verdict: Verdict, entity: str, api: Reader) -> Verdict:
     """A lookup does not show it, but every call of a disabled entity's token is refused."""
-    reply = await look(api, f"/v1/identity/entity/id/{safe_id(entity)}")
+    reply = await look(api, f"/v1/{entity}")
     if reply.status == 200 and reply.trouble is None and reply.pick("data.disabled") is True:
         return replace(verdict, validity=Validity.DEAD, reason="entity_disabled")
     return verdict
@@ -119,11 +154,19 @@ async def bind_accessor(cred: Credential, api: Reader) -> Bound | Unbound:
         return reply
     accessor = text_at(reply, "data.accessor")
     if text_at(reply, "data.type") == "batch" or not accessor:
-        return Unbound(
-            "batch_token", "a batch token ends with its parent or by itself; revoke the parent, or guard what it reads"
-        )
+        return _batch(reply)
     how = f"the server looked up this very token: {text_at(reply, 'data.display_name')}, path {text_at(reply, 'data.path')}"
-    return Bound(cred, safe_id(accessor), Proof.SELF_ENDPOINT, how)
+    if is_wrapping(reply):
+        how = f"a wrapping token of {text_at(reply, 'data.path')}: what it wraps can then be unwrapped by nobody"
+    return Bound(cred, safe_id(accessor), Proof.SELF_ENDPOINT, how, None, {"inside": inside(reply, api)})
+
+
+def _batch(reply: Reply) -> Unbound:
+    """Nobody can revoke one; what can be done depends on whether it has a parent and an entity."""
+    ends = f"it ends by itself at {text_at(reply, 'data.expire_time')}"
+    parent = "" if reply.pick("data.orphan") is True else "; revoking its parent ends it"
+    entity = "; disabling its entity stops it (playbook vault-entity)" if text_at(reply, "data.entity_id") else ""
+    return Unbound("batch_token", f"a batch token cannot be revoked: {ends}{parent}{entity}")
 
 
 async def bind_entity(cred: Credential, api: Reader) -> Bound | Unbound:
@@ -134,7 +177,8 @@ async def bind_entity(cred: Credential, api: Reader) -> Bound | Unbound:
     entity = text_at(reply, "data.entity_id")
     if not entity:
         return Unbound("no_match", "this token was made directly and has no entity")
-    return Bound(cred, safe_id(entity), Proof.SELF_ENDPOINT, "the token's own entity; its other tokens and logins stop too")
+    how = "the token's own entity; its other tokens and logins stop too"
+    return Bound(cred, safe_id(entity), Proof.SELF_ENDPOINT, how, None, {"inside": inside(reply, api)})
 
 
 async def bind_itself(cred: Credential, api: Reader) -> Bound | Unbound:
@@ -146,8 +190,8 @@ async def bind_itself(cred: Credential, api: Reader) -> Bound | Unbound:
 
 async def revoke_token(bound: Bound, api: Writer) -> Receipt:
     """By accessor, with the tokens and leases that it made. A 200 says that nothing with this accessor is there."""
-    auth = as_authority(api, AUTHORITY, by_token)
-    reply = await api.vault_write("POST", "/v1/auth/token/revoke-accessor", auth=auth, json={"accessor": bound.target})
+    auth, path = as_authority(api, AUTHORITY, by_token), f"/v1/{bound.extra.get('inside', '')}auth/token/revoke-accessor"
+    reply = await api.vault_write("POST", path, auth=auth, json={"accessor": bound.target})
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[204], already=[200])
 
 
@@ -161,39 +205,19 @@ def set_disabled(action: str, effect: Effect, *, disabled: bool) -> Mutation:
     """Disable or enable an entity."""
 
     async def run(bound: Bound, api: Writer) -> Receipt:
-        auth, path = as_authority(api, AUTHORITY, by_token), f"/v1/identity/entity/id/{safe_id(bound.target)}"
-        reply = await api.vault_write("POST", path, auth=auth, json={"disabled": disabled})
+        auth = as_authority(api, AUTHORITY, by_token)
+        reply = await api.vault_write("POST", _entity(bound), auth=auth, json={"disabled": disabled})
         return receipt(action, effect, bound, reply, api.now, done=[200, 204])
 
     return run
 
 
+def _entity(bound: Bound) -> str:
+    return f"/v1/{bound.extra.get('inside', '')}identity/entity/id/{safe_id(bound.target)}"
+
+
 async def is_disabled(bound: Bound, api: Reader) -> bool | None:
     """Read the entity back."""
-    reply = await look(api, f"/v1/identity/entity/id/{safe_id(bound.target)}")
+    reply = await look(api, _entity(bound))
     found = reply.pick("data.disabled") if reply.status == 200 and reply.trouble is None else None
     return found if isinstance(found, bool) else None
-
-
-RIGHTS = {
-    "auth/token/lookup": "update",
-    "auth/token/lookup-accessor": "update",
-    "auth/token/revoke-accessor": "update",
-    "auth/token/accessors": "sudo",
-    "auth/approle/role": "list",
-    "auth/approle/role/any/secret-id/lookup": "update",
-    "auth/approle/role/any/secret-id-accessor/destroy": "update",
-}
-
-
-async def check_authority(api: Reader) -> dict[str, bool | None]:
-    """What the authority's own token may do, as the server says."""
-    reply = await ask(api, CAPABILITIES, {"paths": list(RIGHTS)})
-    if reply.status != 200 or reply.trouble is not None:
-        return {"a working token": False if reply.status == 403 else None}
-    return {f"{right} on {path}": _may(reply.pick("data"), path, right) for path, right in RIGHTS.items()}
-
-
-def _may(held: Any, path: str, right: str) -> bool | None:
-    found = held.get(path) if isinstance(held, dict) else None
-    return bool({right, "root"} & set(map(str, found))) if isinstance(found, list) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,21 @@ class PoolReader:
             return self._refused()
         return aws.read_answer(await self._pool.ask(request, self._bucket), service, operation)
 
+    async def vault_read(self, path: str, *, auth: Auth, json: Any = None, params: Mapping[str, str] = NOTHING) -> Reply:
+        if json is not None and not may_query(self._provider.reads, path, json):
+            return self._refused()
+        namespace = self.setting("namespace")
+        headers = {"X-Vault-Namespace": namespace} if namespace else {}
+        try:
+            where = self._vault()
+            if where is None:
+                return replies.trouble_reply("vault", "no_endpoint", self.now)
+            method = "GET" if json is None else "POST"
+            request = write(method, where, path, self._pool.agent, auth=auth, json=json, params=params, headers=headers)
+        except EgressRefused:
+            return self._refused()
+        return await self._pool.ask(request, self._bucket)
+
     async def login(self, engine: str, credential: Credential) -> Reply:
         from revoker.egress import databases
 
@@ -105,6 +121,10 @@ class PoolReader:
         except EgressRefused:
             return self._refused()
         return await self._pool.ask(request, self._bucket)
+
+    def _vault(self) -> Endpoint | None:
+        """The operator's Vault: `[endpoints] vault`, else `[vault] addr`."""
+        return endpoint(replace(self._provider, id="vault", hosts=(), kinds=()), None, self._pool.settings)
 
     def _endpoint(self, host: str | None) -> Endpoint | None:
         return endpoint(self._provider, host, self._pool.settings, self._credential)

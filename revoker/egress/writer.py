@@ -94,7 +94,9 @@ class PoolWriter(PoolReader):
 
         if method not in METHODS:
             raise EgressRefused("A method that does not change was refused where changes are sent.", safe="nothing was sent")
-        where, token = self._where(None), auth.value if auth is not None else self._vault_token()
+        where, token = self._vault(), auth.value if auth is not None else self._vault_token()
+        if where is None:
+            raise EgressRefused("No Vault is configured.", safe="nothing was sent", next="set vault in [endpoints]")
         client = vault_http.client(
             self._line(where.origin), where, token, self.setting("namespace"), agent=self._pool.agent, limit=self._limit
         )

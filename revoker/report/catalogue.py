@@ -131,6 +131,7 @@ def _check_lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
 def _action_lines(action: dict[str, Any]) -> list[tuple[str, str]]:
     undo = f", undone by {action['undo']}" if action["undo"] else ""
     off = ", experimental" if action["experimental"] else ""
+    off += f"; only by a playbook that names it: {action['wide']}" if action["wide"] else ""
     made = [(f"action {action['id']}", f"{action['effect']} as {action['by']}; needs {action['needs']}{undo}{off}")]
     if action["experimental"]:
         made.append(("  to confirm", f"{action['confirm']}; then [limits] experimental = true"))
@@ -167,6 +168,7 @@ def _action(action: Action) -> dict[str, Any]:
         "effect": action.effect.value,
         "experimental": action.experimental,
         "confirm": action.confirm if action.experimental else "",
+        "wide": action.wide,
         "by": action.by,
         "authority": action.authority,
         "needs": action.needs,

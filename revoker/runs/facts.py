@@ -36,10 +36,10 @@ class Facts:
     bindings: Mapping[str, Bound | Unbound] = field(default_factory=lambda: NOTHING)
 
     def bound_action(self, effect: Effect, named: str | None = None) -> tuple[Action, Bound] | None:
-        """The first action of an effect whose target is bound."""
+        """The first action of an effect whose target is bound; one that takes more than the credential only by its name."""
         for action in self.kind.actions:
             target = self.bindings.get(action.id)
-            if action.effect is effect and named in (None, action.id) and isinstance(target, Bound):
+            if action.effect is effect and _meant(action, named) and isinstance(target, Bound):
                 return action, target
         return None
 
@@ -47,9 +47,13 @@ class Facts:
         """Why no action of an effect can act, for the plan."""
         for action in self.kind.actions:
             target = self.bindings.get(action.id)
-            if action.effect is effect and named in (None, action.id) and isinstance(target, Unbound):
+            if action.effect is effect and _meant(action, named) and isinstance(target, Unbound):
                 return f"{action.id}: {target.reason}" + (f" ({target.detail})" if target.detail else "")
         return f"{self.kind.id} has no {effect} action"
+
+
+def _meant(action: Action, named: str | None) -> bool:
+    return action.id == named or (named is None and not action.wide)
 
 
 def used_lately(row: CredentialRow, now: datetime) -> bool:

@@ -43,7 +43,7 @@ def approvals_for(action: Action, kind: Kind, settings: Settings) -> int:
     wanted = [settings.approvals.get(action.effect.value, 1)]
     if action.replaces:
         wanted.append(settings.approvals.get("revoke", 1))
-    if action.effect is Effect.REVOKE and action.undo is None and kind.irreversible_loss:
+    if action.wide or (action.effect is Effect.REVOKE and action.undo is None and kind.irreversible_loss):
         wanted.append(settings.approvals.get("delete", 0))
     return max(wanted)
 
@@ -83,7 +83,7 @@ def _change(step: Step, action: Action, target: Bound, facts: Facts, settings: S
         "undo": action.undo,
         "replaces": action.replaces,
         "approvals": approvals_for(action, facts.kind, settings),
-        "loses": facts.kind.irreversible_loss if effect is Effect.REVOKE else "",
+        "loses": action.wide or (facts.kind.irreversible_loss if effect is Effect.REVOKE else ""),
         "outlives": [_residual(what.what, what.lasts) for what in facts.kind.residual] if effect is Effect.REVOKE else [],
     }
     if effect is Effect.ISSUE and facts.destination is not None:

@@ -100,6 +100,13 @@ class Reader(Protocol):
         """
         ...
 
+    async def vault_read(self, path: str, *, auth: Auth, json: Any = None, params: Mapping[str, str] = NOTHING) -> Reply:
+        """A call of the operator's own Vault that reads, whatever provider asks: for credentials that Vault made or keeps.
+
+        A GET; with a body a POST, whose path must stand in Provider.reads.
+        """
+        ...
+
     async def login(self, engine: str, credential: Credential) -> Reply:
         """One login attempt at a database; Reply.code is the server's error code and text its message, json the identity row.
 
@@ -147,7 +154,7 @@ class Writer(Reader, Protocol):
         ...
 
     async def vault_write(self, method: str, path: str, *, auth: Auth | None = None, json: Any = None) -> Reply:
-        """One changing Vault call through hvac's adapter; the authority's token when `auth` is None."""
+        """One changing call of the operator's own Vault through hvac's adapter; the authority's token when `auth` is None."""
         ...
 
     async def command(self, engine: str, text: str, values: Sequence[Any] = ()) -> Reply:
@@ -194,6 +201,7 @@ class Action:
     observe: Observer | None = None  # True: the change is in effect; False: it is not; None: cannot tell
     experimental: bool = False  # an unconfirmed claim; off unless the operator allows it
     confirm: str = ""  # experimental: one line on how to confirm it, with a credential of one's own
+    wide: str = ""  # what else it takes: only a playbook that names it uses it, and it needs the approvals of `delete`
     siblings: Lister | None = None  # issue: all that stand there now, so that a lost new one is found; None: cannot tell
 
 

@@ -146,6 +146,11 @@ class FakeReader:
         assert operation.startswith(READS), f"{operation} is no operation that reads"
         return self._ask(Sent("aws_read", "POST", "aws", f"{service}:{operation}", params=params))
 
+    async def vault_read(self, path: str, *, auth: Auth, json: Any = None, params: Mapping[str, str] = NOTHING) -> Reply:
+        assert json is None or may_query(self.provider.reads, path, json), f"{path} is not declared as a POST that reads"
+        method = "GET" if json is None else "POST"
+        return self._ask(Sent("vault_read", method, self._host(None), path, auth, plain(json), {}, dict(params)))
+
     async def login(self, engine: str, credential: Credential) -> Reply:
         return self._ask(Sent("login", "LOGIN", credential.parts.get("host", ""), engine))
 

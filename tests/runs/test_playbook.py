@@ -38,8 +38,9 @@ def test_one_always_fits() -> None:
     guided = load_playbooks()["guided"]
     assert not guided.effects
     assert not guided.kinds
-    by_name = [book.id for book in load_playbooks().values() if book.prefer > guided.prefer]
-    assert by_name == ["restore"]  # never chosen by itself
+    by_name = {book.id for book in load_playbooks().values() if book.prefer > guided.prefer}
+    wide = {"vault-entity", "vault-lease-prefix", "vault-take-over", "vault-database-root"}
+    assert by_name == {"restore"} | wide  # never chosen by themselves
 
 
 def test_a_rotation_parses() -> None:
