@@ -100,7 +100,7 @@ def _dropped(action: str, bound: Bound, reply: Reply, api: Writer) -> Receipt:
 async def end_sessions(bound: Bound, api: Writer) -> Receipt:
     """Terminate the login's sessions, whether it is dropped already or not."""
     database = bound.credential.parts.get("database") or bound.target
-    reply = await api.sql(ENGINE, END, [bound.target, database])
+    reply = await api.command(ENGINE, END, [bound.target, database])
     seen = evidence(reply, api.now)
     if reply.trouble is None and reply.code is None and reply.status in (None, 200):
         ended = reply.pick("0.ended")

@@ -10,7 +10,6 @@ RIGHTS = {
     "auth/token/lookup-accessor": "update",
     "auth/token/revoke-accessor": "update",
     "auth/token/accessors": "sudo",
-    "sys/leases/lookup": "update",
     "sys/leases/revoke": "update",
     "auth/approle/role": "list",
     "auth/approle/role/any/secret-id/lookup": "update",
