@@ -123,13 +123,36 @@ class WorkerSettings:
 @dataclass(frozen=True, slots=True)
 class VaultSettings:
     addr: str = must(read.url, "The address of Vault or OpenBao.")
-    auth: str = option(read.one_of("token", "approle"), "How to log in.", "token")
+    auth: str = option(read.one_of("token", "approle", "jwt", "kubernetes"), "How to log in.", "token")
+    auth_mount: str | None = option(read.maybe(read.text), "Where the auth method is mounted, when not at its own name.")
     token: str | None = option(read.maybe(read.reference), "Reference to the token, for `token`.")
     role_id: str | None = option(read.maybe(read.reference), "Reference to the role id, for `approle`.")
     secret_id: str | None = option(read.maybe(read.reference), "Reference to the secret id, for `approle`.")
-    namespace: str | None = option(read.maybe(read.text), "The namespace.")
+    secret_id_path: str | None = option(
+        read.maybe(read.text),
+        "The path that the secret id was wrapped at, as `auth/approle/role/revoker/secret-id`: `secret_id` is then the "
+        "wrapping token. It is checked against this path and opened once.",
+    )
+    role: str | None = option(read.maybe(read.text), "The role to log in as, for `jwt` and `kubernetes`.")
+    jwt: str | None = option(read.maybe(read.reference), "Reference to the token to log in with, for `jwt` (also of OIDC).")
+    jwt_file: Path = option(
+        read.path,
+        "The service-account token, for `kubernetes`; read at each login.",
+        Path("/var/run/secrets/kubernetes.io/serviceaccount/token"),
+    )
+    namespace: str | None = option(read.maybe(read.text), "The namespace (OpenBao, Vault Enterprise).")
     ca: Path | None = option(read.maybe(read.path), "A PEM file with the certificate authority of the server.")
-    mount: str = option(read.text, "The mount of the KV version 2 engine.", "secret")
+    mount: str = option(read.text, "The KV mount that `vault find` looks through and `vault policy finder` allows.", "secret")
+    mounts: tuple[str, ...] = option(read.texts, "More KV mounts of version 2, for the same.", ())
+    kv1: tuple[str, ...] = option(
+        read.texts, "KV mounts of version 1, for the same. A run asks the server which version a mount has.", ()
+    )
+    finder: str | None = option(
+        read.maybe(read.reference),
+        "Reference to the token of `vault find`, which may read everything: better one of its own, and short-lived. "
+        "Without it the login above is used.",
+    )
+    per_second: int = option(read.positive, "Requests a second that `vault find` makes at the most.", 100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from revoker.config import Settings
@@ -83,6 +84,8 @@ def _shown(value: Any) -> str:
         return '"' + next(f"{value // unit}{name}" for name, unit in UNITS if not value % unit) + '"'
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{name} = {_shown(one)}" for name, one in value.items()) + " }" if value else "{}"
+    if isinstance(value, Path):
+        return json.dumps(value.as_posix())
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from revoker.cli.session import Session, now
+from revoker.cli.vault_checks import Check, vault_checks
 from revoker.errors import RevokerError
 
 if TYPE_CHECKING:
     from revoker.config import Settings
     from revoker.sdk import Provider
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One answer: True is good, False is not, None means that it cannot be told."""
-
-    name: str
-    ok: bool | None
-    detail: str = ""
-    next: str = ""
 
 
 def all_checks(session: Session, *, offline: bool) -> list[Check]:
@@ -37,7 +27,7 @@ def all_checks(session: Session, *, offline: bool) -> list[Check]:
     if offline:
         return found
     if settings.vault is not None:
-        found += _guarded("vault", lambda: _vault(settings))
+        found += _guarded("vault", lambda: vault_checks(settings))
     for provider in _with_authority(settings):
         found += _guarded(f"authority {provider.id}", lambda provider=provider: _authority(settings, provider))  # type: ignore[misc]
     return found
@@ -98,19 +88,6 @@ def _ownership(settings: Settings) -> Iterator[Check]:
         return
     declared = any((own.aws_accounts, own.github_orgs, own.openai_orgs, own.accounts, own.hosts, own.sources))
     yield Check("ownership", True, "declared" if declared else "by attestation at ingest only")
-
-
-def _vault(settings: Settings) -> Iterator[Check]:
-    from revoker.egress.vault import open_vault
-
-    vault = open_vault(settings)
-    who = vault.lookup_self()
-    yield Check("vault", True, f"logged in, policies {', '.join(who.policies) or 'none'}")
-    for path, has in vault.capabilities([place.path for place in settings.destinations]).items():
-        missing = sorted({"create", "update", "read"} - set(has)) if "root" not in has else []
-        yield Check(
-            f"vault {path}", not missing, f"may {', '.join(sorted(has))}", f"allow {', '.join(missing)}" if missing else ""
-        )
 
 
 def _with_authority(settings: Settings) -> list[Provider]:

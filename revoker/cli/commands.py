@@ -64,6 +64,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("stop", "The kill switch: no more changes, anywhere."),
             Entry("start", "Allow changes again."),
             Entry("audit", "Verify or export the chained audit log."),
+            Entry("vault", "What revoker needs in Vault or OpenBao."),
         ),
     ),
 )

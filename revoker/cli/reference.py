@@ -12,6 +12,7 @@ import typer
 from revoker import config_docs
 from revoker.cli.app import ABOUT, app, command
 from revoker.cli.commands import SECTIONS
+from revoker.egress import vault_policy
 from revoker.errors import ExitCode
 from revoker.report import catalogue_pages
 
@@ -38,6 +39,7 @@ def documents() -> dict[str, str]:
         "exit-codes.md": exit_codes(),
         "providers.md": page(catalogue_pages.providers_page()),
         "rights.md": page(catalogue_pages.rights_page()),
+        "vault-policies.md": vault_policies(),
     }
 
 
@@ -64,6 +66,19 @@ def exit_codes() -> str:
 def page(lines: Iterable[str]) -> str:
     """A page of lines, marked as made."""
     return "\n".join([MADE, *lines])
+
+
+def vault_policies() -> str:
+    """The three policies for Vault and OpenBao, for one destination."""
+    lines = [MADE, "# Policies for Vault and OpenBao\n"]
+    lines.append(
+        "`revoker vault policy ROLE` prints them for your own configuration; these are for one destination, `secret/billing/aws`."
+    )
+    lines.append("`--openbao` adds `scan`, which Vault would refuse. [Vault and OpenBao](vault.md) tells who needs which.\n")
+    for role in vault_policy.ROLES:
+        texts = [vault_policy.text(role, vault_policy.EXAMPLE, openbao=openbao) for openbao in (False, True)]
+        lines += [f"## {role}\n", *(f"```hcl\n{text}```\n" for text in dict.fromkeys(texts))]
+    return "\n".join(lines)
 
 
 def write(folder: Path) -> None:

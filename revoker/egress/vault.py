@@ -1,4 +1,4 @@
-"""Vault and OpenBao as the place where new secrets go: KV version 2 with check-and-set.
+"""Vault and OpenBao as the place where new secrets go: KV version 2 with check-and-set, and version 1 with a copy first.
 
 What can go wrong has one name each: sealed, expired and unreachable park a run, forbidden is the authority's matter,
 a lost answer to a write is unknown and is read back, a version that moved on is a conflict.
@@ -6,41 +6,29 @@ a lost answer to a write is unknown and is read back, a version that moved on is
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from revoker.config import Settings, VaultSettings, base
-from revoker.egress import vault_http
-from revoker.egress.limits import tls_context
-from revoker.egress.line import Answer, Line, Lost, NotSent
-from revoker.egress.policy import from_url
-from revoker.egress.replies import parse_json
-from revoker.egress.requests import user_agent
-from revoker.errors import AuthorityError, ConfigError, EgressRefused, OutcomeUnknown, Parked, RevokerError
+from revoker.config import Settings
+from revoker.egress import vault_session
+from revoker.egress.line import Answer
+from revoker.egress.vault_errors import body_of, error_of, good
+from revoker.egress.vault_kv import COPY, Kv, VaultSecret, changed, checked, declared, merge_patch, secret_of
+from revoker.egress.vault_session import Session
+from revoker.errors import Parked, RevokerError
 from revoker.model import Secret
-from revoker.references import resolve
 
-RENEW_AT = 1 / 3  # of the lifetime left
-RESUME = "revoker resume, when Vault is back"
-NOTHING_CHANGED = "nothing was changed in Vault"
+__all__ = ["CasConflict", "Kv", "Vault", "VaultSecret", "WhoAmI", "open_vault"]
+
+_sessions = vault_session.held
+MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 class CasConflict(RevokerError):
     """Somebody else wrote a newer version since we read: nothing was written."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VaultSecret:
-    """One version of a secret. `metadata` is the version's own: created_time, custom_metadata."""
-
-    data: Mapping[str, Secret]
-    version: int
-    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,80 +43,127 @@ class WhoAmI:
     expires_at: datetime | None = None
 
 
-@dataclass
-class _Session:
-    """The token of one server, shared by all that open it in this process."""
-
-    token: Secret | None = None
-    renew_at: float = float("inf")  # monotonic seconds
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-_sessions: dict[VaultSettings, _Session] = {}
-
-
 class Vault:
-    """An opened Vault. Each method is one call (two after a 403), and raises what the module says."""
+    """An opened Vault. Each method is one call (two after a 403, one more for a mount not seen yet), and raises what the module says."""
 
     def __init__(self, settings: Settings, monotonic: Callable[[], float] = time.monotonic) -> None:
-        if settings.vault is None:
-            raise ConfigError("No Vault is configured.", next="add [vault] with its addr")
-        self._settings, self._vault, self._monotonic = settings, settings.vault, monotonic
-        self._where = from_url(settings.vault.addr)
-        self._session = _sessions.setdefault(settings.vault, _Session())
-        ca = base(settings) / settings.vault.ca if settings.vault.ca is not None else settings.network.ca_bundle
-        self._line = Line(tls_context(ca), settings.network.allow, None)  # it is inside: never through the proxy
+        self.session = Session(settings, monotonic)
+        self._kv: dict[str, Kv] = {}
 
-    def read(self, path: str) -> VaultSecret | None:
-        """The newest version of `mount/path`; None when there is none, or it was deleted or destroyed."""
-        answer = self._call("GET", _kv(path, "data"))
+    def kv(self, path: str) -> Kv:
+        """The engine of a path: the server's word (a token with any right below the mount may ask), else the configuration's."""
+        path = checked(path)
+        known = next((kv for kv in self._kv.values() if kv.holds(path)), None)
+        if known is None:
+            vault = self.session.vault
+            known = self._mounted(path) or declared(path, (vault.mount, *vault.mounts), vault.kv1)
+            self._kv[known.mount] = known
+        return known
+
+    def read(self, path: str, version: int | None = None) -> VaultSecret | None:
+        """A version of `mount/path`, the newest without a number; None when there is none, or it was deleted or destroyed."""
+        kv = self.kv(path)
+        query = f"?version={version}" if version is not None and kv.version == 2 else ""
+        answer = self.session.ask("GET", kv.api(path) + query)
         if answer.status == 404:
             return None
-        body = self._good(answer, f"read {path}")["data"]
-        data = {str(k): Secret(v if isinstance(v, str) else json.dumps(v)) for k, v in (body.get("data") or {}).items()}
-        return VaultSecret(data, int(body["metadata"]["version"]), body["metadata"])
+        body = good(answer, f"read {path}").get("data") or {}
+        if kv.version == 1:
+            return secret_of(body, 0, {}, 1)
+        return secret_of(body.get("data") or {}, int(body["metadata"]["version"]), body["metadata"], 2)
 
-    def write(self, path: str, data: Mapping[str, Secret], cas: int) -> int:
-        """Write a new version if the newest one is still `cas` (0: none); gives the new version's number."""
-        answer = self._call("POST", _kv(path, "data"), {"data": dict(data), "options": {"cas": cas}}, changes=True)
-        if answer.status == 400 and b"check-and-set" in answer.body:
-            raise CasConflict(
-                f"{path} has another version in Vault than {cas}.",
-                safe="nothing was written",
-                next="look at the newest version; revoker resume reads it again",
-            )
-        return int(self._good(answer, f"write {path}", changes=True)["data"]["version"])
+    def newest(self, path: str) -> int:
+        """The number of the newest version, also of a deleted or destroyed one; 0 for none. KV version 1 has no numbers."""
+        kv = self.kv(path)
+        if kv.version == 1:
+            return 0
+        answer = self.session.ask("GET", kv.api(path))
+        body = body_of(answer) if answer.status == 404 else good(answer, f"read {path}")
+        return int(((body.get("data") or {}).get("metadata") or {}).get("version") or 0)
+
+    def write(self, path: str, data: Mapping[str, Any], cas: int) -> int:
+        """Write a whole new version if the newest one is still `cas` (0: none); gives its number. Version 1 just overwrites."""
+        kv = self.kv(path)
+        if kv.version == 1:
+            good(self.session.ask("POST", kv.api(path), dict(data), changes=True), f"write {path}", changes=True)
+            return 0
+        body = {"data": dict(data), "options": {"cas": cas}}
+        return self._version(self.session.ask("POST", kv.api(path), body, changes=True), path, cas)
+
+    def change(self, path: str, before: VaultSecret | None, fields: Mapping[str, Secret], cas: int) -> int:
+        """Set some fields on top of `before`, which must still stand there; gives the new version's number.
+
+        Version 2: by HTTP PATCH, so that nobody else's field is even sent, else the whole document, both with
+        check-and-set. Version 1 has neither: it is read again, copied beside itself, and overwritten.
+        """
+        kv = self.kv(path)
+        if kv.version == 1:
+            return self._overwrite(path, before, fields)
+        if before is not None:
+            body = {"data": merge_patch(before.tree, fields), "options": {"cas": cas}}
+            answer = self.session.ask("PATCH", kv.api(path), body, changes=True, headers=MERGE)
+            if answer.status not in (403, 404, 405):  # no right to patch, or a server without it: nothing was changed
+                return self._version(answer, path, cas)
+        return self.write(path, changed(before.tree if before is not None else {}, fields), cas)
 
     def metadata(self, path: str) -> Mapping[str, Any] | None:
-        """The metadata of a path (versions, custom_metadata, current_version); None when there is no such path."""
-        answer = self._call("GET", _kv(path, "metadata"))
+        """The metadata of a path (versions, custom_metadata, current_version); None when there is none, as in KV version 1."""
+        kv = self.kv(path)
+        if kv.version == 1:
+            return None
+        answer = self.session.ask("GET", kv.api(path, "metadata"))
         if answer.status == 404:
             return None
-        found: Mapping[str, Any] = self._good(answer, f"read the metadata of {path}")["data"]
+        found: Mapping[str, Any] = good(answer, f"read the metadata of {path}")["data"]
         return found
 
     def set_metadata(self, path: str, custom: Mapping[str, str]) -> None:
-        """Replace the custom metadata of a path."""
-        answer = self._call("POST", _kv(path, "metadata"), {"custom_metadata": dict(custom)}, changes=True)
-        self._good(answer, f"write the metadata of {path}", changes=True)
+        """Add entries to the custom metadata; those of others stay. KV version 1 has none.
+
+        By HTTP PATCH; where that is not to be had, the whole is written, with check-and-set on OpenBao.
+        """
+        kv = self.kv(path)
+        if kv.version == 1:
+            return
+        where = kv.api(path, "metadata")
+        answer = self.session.ask("PATCH", where, {"custom_metadata": dict(custom)}, changes=True, headers=MERGE)
+        if answer.status in (403, 404, 405):
+            found = self.metadata(path) or {}
+            body: dict[str, Any] = {"custom_metadata": {**(found.get("custom_metadata") or {}), **custom}}
+            if "current_metadata_version" in found:  # OpenBao 2.4 and later; Vault ignores what it does not know
+                body["metadata_cas"] = found["current_metadata_version"]
+            answer = self.session.ask("POST", where, body, changes=True)
+        if answer.status == 400 and b"check-and-set" in answer.body:
+            raise CasConflict(f"The metadata of {path} was changed in the same moment.", safe="nothing was written")
+        good(answer, f"write the metadata of {path}", changes=True)
 
     def destroy(self, path: str, versions: Sequence[int]) -> None:
-        """Destroy versions for good."""
-        answer = self._call("PUT", _kv(path, "destroy"), {"versions": list(versions)}, changes=True)
-        self._good(answer, f"destroy versions of {path}", changes=True)
+        """Destroy versions for good. In KV version 1: the copy that was made before the overwriting."""
+        kv = self.kv(path)
+        if kv.version == 1:
+            answer = self.session.ask("DELETE", kv.api(path + COPY), changes=True)
+        else:
+            answer = self.session.ask("PUT", kv.api(path, "destroy"), {"versions": list(versions)}, changes=True)
+        good(answer, f"destroy versions of {path}", changes=True)
 
-    def capabilities(self, paths: Sequence[str]) -> Mapping[str, set[str]]:
-        """What our token may do with the data of each `mount/path`."""
+    def remove(self, path: str) -> None:
+        """Delete a secret that we wrote where none was: version 1 for good, in version 2 the newest version."""
+        kv = self.kv(path)
+        good(self.session.ask("DELETE", kv.api(path), changes=True), f"delete {path}", changes=True)
+
+    def capabilities(self, paths: Sequence[str], part: str = "data") -> Mapping[str, set[str]]:
+        """What our token may do with the data (or another part) of each `mount/path`."""
         if not paths:
             return {}
-        real = {path: _kv(path, "data").removeprefix("/v1/") for path in paths}
-        body = self._good(self._call("POST", "/v1/sys/capabilities-self", {"paths": list(real.values())}), "ask for rights")
+        real = {path: self.kv(path).api(path, part).removeprefix("/v1/") for path in paths}
+        answer = self.session.ask("POST", "/v1/sys/capabilities-self", {"paths": list(real.values())})
+        body = good(answer, "ask for rights")
         found = body.get("data") or body
         return {path: set(found.get(name) or ()) for path, name in real.items()}
 
     def lookup_self(self) -> WhoAmI:
         """Who our token is."""
-        body = self._good(self._call("GET", "/v1/auth/token/lookup-self"), "look up our own token")["data"]
+        body = good(self.session.ask("GET", "/v1/auth/token/lookup-self"), "look up our own token")["data"]
         expires = body.get("expire_time")
         return WhoAmI(
             policies=tuple(body.get("policies") or ()),
@@ -141,135 +176,50 @@ class Vault:
 
     def call(self, method: str, path: str, body: Any = None, *, changes: bool = True) -> Mapping[str, Any]:
         """Any other call of Vault's API (`/v1/transit/...`): the parsed body of its good answer, empty for a 204."""
-        return self._good(self._call(method, path, body, changes=changes), f"{method} a path of Vault", changes=changes)
+        return good(self.session.ask(method, path, body, changes=changes), f"{method} a path of Vault", changes=changes)
 
-    def _call(self, method: str, path: str, body: Any = None, *, changes: bool = False) -> Answer:
-        """One call with our token; a token that is near its end is renewed before, an expired login is made again once."""
-        answer = self._send(method, path, body, self._token(), changes=changes)
-        if answer.status == 403 and self._is_expired():
-            self._session.token = None  # the next call looks its reference up again
-            if self._vault.auth != "approle":
+    def _mounted(self, path: str) -> Kv | None:
+        """The mount that the server names for a path."""
+        answer = self.session.ask("GET", f"/v1/sys/internal/ui/mounts/{path}")
+        data = (body_of(answer).get("data") or {}) if answer.status == 200 else {}
+        mount = str(data.get("path") or "").strip("/")
+        if not mount or data.get("type") not in ("kv", "generic"):
+            return None
+        return Kv(mount, 2 if (data.get("options") or {}).get("version") == "2" else 1)
+
+    def _overwrite(self, path: str, before: VaultSecret | None, fields: Mapping[str, Secret]) -> int:
+        """Without versions and check-and-set: look again, copy, then write. What is lost in between, Vault cannot tell."""
+        now = self.read(path)
+        if not _same(before, now):
+            raise CasConflict(f"{path} was written by somebody else since it was read.", safe="nothing was written")
+        if now is not None:
+            copied = self.read(path + COPY)
+            if copied is not None and not _same(copied, now):
                 raise Parked(
-                    "The Vault token has expired.", safe=NOTHING_CHANGED, next="give it a new token, then revoker resume"
+                    f"{path + COPY} holds what stood at {path} before an earlier change.",
+                    safe="nothing was written",
+                    next="look at it, delete it, then revoker resume",
                 )
-            answer = self._send(method, path, body, self._token(), changes=changes)
-        return answer
+            self.write(path + COPY, now.tree, 0)
+        return self.write(path, changed(now.tree if now is not None else {}, fields), 0)
 
-    def _is_expired(self) -> bool:
-        """A 403 says either "not you" or "not any more"; lookup-self tells them apart."""
-        token = self._session.token
-        return token is not None and self._send("GET", "/v1/auth/token/lookup-self", None, token).status == 403
-
-    def _send(self, method: str, path: str, body: Any, token: Secret | None, *, changes: bool = False) -> Answer:
-        limit = self._settings.verify.timeout.total_seconds()
-        agent = user_agent(self._settings)
-        client = vault_http.client(self._line, self._where, token, self._vault.namespace, agent=agent, limit=limit)
-        try:
-            return vault_http.send(client, method, path, body)
-        except NotSent as error:
-            raise _unreachable(error.reason) from None
-        except EgressRefused:
-            raise
-        except Lost as error:
-            if not changes:
-                raise _unreachable(error.reason) from None
-            raise OutcomeUnknown(
-                f"Vault's answer to a write was lost ({error.reason}).", next="read it back before anything is written again"
-            ) from None
-
-    def _token(self) -> Secret:
-        """The token, from its reference or by AppRole; renewed at two thirds of its life."""
-        with self._session.lock:
-            if self._session.token is None:
-                self._session.token = self._login()
-                self._plan_renewal()
-            elif self._monotonic() >= self._session.renew_at:
-                self._renew()
-            return self._session.token
-
-    def _login(self) -> Secret:
-        if self._vault.auth == "token":
-            return self._reference("token", self._vault.token)
-        role_id = self._reference("role_id", self._vault.role_id)
-        secret_id = self._reference("secret_id", self._vault.secret_id)
-        answer = self._send("POST", "/v1/auth/approle/login", {"role_id": role_id, "secret_id": secret_id}, None)
-        if answer.status in (400, 403):
-            raise AuthorityError(
-                "Vault refused the AppRole login.", safe=NOTHING_CHANGED, next="check role_id and secret_id in [vault]"
+    def _version(self, answer: Answer, path: str, cas: int) -> int:
+        if answer.status == 400 and b"check-and-set" in answer.body:
+            raise CasConflict(
+                f"{path} has another version in Vault than {cas}.",
+                safe="nothing was written",
+                next="look at the newest version; revoker resume reads it again",
             )
-        return Secret(str(self._good(answer, "log in")["auth"]["client_token"]))
-
-    def _plan_renewal(self) -> None:
-        token = self._session.token
-        answer = self._send("GET", "/v1/auth/token/lookup-self", None, token)
-        body = _body(answer) if answer.status == 200 else {}
-        self._note_life((body.get("data") or {}).get("ttl"), (body.get("data") or {}).get("renewable"))
-
-    def _renew(self) -> None:
-        answer = self._send("POST", "/v1/auth/token/renew-self", {}, self._session.token)
-        auth = (_body(answer).get("auth") or {}) if answer.status == 200 else {}
-        self._note_life(auth.get("lease_duration"), auth.get("renewable"))
-
-    def _note_life(self, ttl: object, renewable: object) -> None:
-        lasts = isinstance(ttl, int) and ttl > 0 and bool(renewable)
-        self._session.renew_at = self._monotonic() + ttl * (1 - RENEW_AT) if lasts and isinstance(ttl, int) else float("inf")
-
-    def _reference(self, name: str, reference: str | None) -> Secret:
-        if not reference:
-            raise ConfigError(f"[vault] {name} is missing.", next=f"set {name} in [vault] to a reference such as env:NAME")
-        return resolve(reference, self._settings)
-
-    def _good(self, answer: Answer, what: str, *, changes: bool = False) -> Mapping[str, Any]:
-        """The body of a good answer; any other answer as the error that it means."""
-        if answer.status in (200, 204):
-            body = _body(answer)
-            if answer.status == 204 or body or not changes:
-                return body
-            raise OutcomeUnknown(f"Vault's answer to {what} cannot be read.", next="read it back before writing again")
-        raise _error(answer, what, changes=changes)
+        if answer.status == 204:  # version 2 always tells the number
+            raise error_of(Answer(404, (), b""), f"write {path} as KV version 2", changes=True)
+        return int(good(answer, f"write {path}", changes=True)["data"]["version"])
 
 
-def _error(answer: Answer, what: str, *, changes: bool) -> RevokerError:
-    if answer.status == 403:
-        return AuthorityError(
-            f"Vault forbids us to {what}.",
-            safe=NOTHING_CHANGED,
-            next="revoker doctor shows the missing rights, docs/vault.md the policy",
-        )
-    if answer.status == 503 or (answer.status in (429, 472, 473)):
-        why = "is sealed or in maintenance" if answer.status == 503 else f"cannot answer now ({answer.status})"
-        return Parked(f"Vault {why}.", safe=NOTHING_CHANGED, next=RESUME)
-    if answer.status >= 500 and changes:
-        return OutcomeUnknown(f"Vault failed ({answer.status}) while it was to {what}.", next="read it back before writing again")
-    if answer.status >= 500:
-        return Parked(f"Vault failed ({answer.status}) while it was to {what}.", safe=NOTHING_CHANGED, next=RESUME)
-    if 300 <= answer.status < 400:
-        return ConfigError(
-            f"Vault answered with a redirect ({answer.status}).", safe=NOTHING_CHANGED, next="set [vault] addr to the active node"
-        )
-    return AuthorityError(
-        f"Vault refused to {what} ({answer.status}).", safe=NOTHING_CHANGED, next="check the mount, the path and KV version 2"
-    )
-
-
-def _unreachable(reason: str) -> Parked:
-    return Parked(f"Vault cannot be reached ({reason}).", safe=NOTHING_CHANGED, next=RESUME)
-
-
-def _body(answer: Answer) -> Mapping[str, Any]:
-    try:
-        body = parse_json(answer.body.decode("utf-8", "replace")) if answer.body else {}
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, Mapping) else {}
-
-
-def _kv(path: str, part: str) -> str:
-    """`secret/billing/aws` as the API's path of its data, metadata or versions."""
-    mount, _, rest = path.strip("/").partition("/")
-    if not mount or not rest:
-        raise ConfigError(f"{path!r} is no path of a KV secret.", next="write it with its mount: secret/billing/aws")
-    return f"/v1/{mount}/{part}/{rest}"
+def _same(one: VaultSecret | None, other: VaultSecret | None) -> bool:
+    """True when both are none, or hold the same fields with the same values."""
+    if one is None or other is None:
+        return one is other
+    return one.data.keys() == other.data.keys() and all(value.same_as(other.data[name]) for name, value in one.data.items())
 
 
 def _time(text: str) -> datetime | None:

@@ -14,7 +14,7 @@ from revoker.model import Bound, Credential, Issued, Unbound, Validity
 from revoker.runs import change, prove, vaulting
 from revoker.runs import work as w
 from revoker.runs.crashpoints import reach
-from revoker.runs.destination import Place, fingerprint_at, may_write
+from revoker.runs.destination import Place, fingerprint_at, may_write, secret_at
 from revoker.runs.work import Done, Turn
 from revoker.sdk.shapes import Action
 
@@ -88,9 +88,7 @@ def _works(turn: Turn, issued: Issued, plan: Mapping[str, Any]) -> bool:
 
 
 def _from_vault(place: Place, plan: Mapping[str, Any]) -> Issued:
-    if place.before is None:
-        raise Parked(f"{place.path} is gone.")
-    return Issued(plan["chosen"], place.before.data[place.fields["secret"]], dict(plan["parts"]))
+    return Issued(plan["chosen"], secret_at(place), dict(plan["parts"]))
 
 
 def _made(plan: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -108,8 +106,12 @@ def _give_back(turn: Turn, place: Place, plan: Mapping[str, Any], error: ActionF
             next="put the old value back there, then revoker cancel",
         )
     if ours and found is not None:
-        if place.before is None:
-            place.vault.destroy(place.path, [found.version])
+        if place.before is not None:
+            place.vault.write(place.path, place.before.tree, found.version)
+            if found.engine == 1:
+                place.vault.destroy(place.path, [])  # the copy
+        elif found.engine == 1:
+            place.vault.remove(place.path)
         else:
-            place.vault.write(place.path, dict(place.before.data), found.version)
+            place.vault.destroy(place.path, [found.version])
     turn.settle({"result": "refused", "target": plan["chosen"], "why": error.message})

@@ -24,16 +24,16 @@ MARKS = ("revoker_incident", "revoker_run", "revoker_fingerprint")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """A path with the fields that we fill; `before` is what stood there, and its version is what we replace."""
+    """A path with the fields that we fill; `before` is what stood there, and its version is what we replace.
+
+    The newest version may be deleted: then nothing stands there, and `version` is its number all the same.
+    """
 
     vault: Vault
     path: str
     fields: Mapping[str, str]
     before: VaultSecret | None
-
-    @property
-    def version(self) -> int:
-        return self.before.version if self.before is not None else 0
+    version: int
 
 
 def open_place(turn: Turn) -> Place:
@@ -44,7 +44,9 @@ def open_place(turn: Turn) -> Place:
     if not wanted:
         raise Parked("No place in Vault is configured for the new one.", next="add a [[destination]], plan again")
     vault = open_vault(turn.work.settings)
-    return Place(vault, wanted["path"], wanted["fields"] or DEFAULT_FIELDS, vault.read(wanted["path"]))
+    before = vault.read(wanted["path"])
+    version = before.version if before is not None else vault.newest(wanted["path"])
+    return Place(vault, wanted["path"], wanted["fields"] or DEFAULT_FIELDS, before, version)
 
 
 def may_write(place: Place) -> None:
@@ -54,19 +56,19 @@ def may_write(place: Place) -> None:
         raise AuthorityError(
             f"The Vault token may not write {place.path}.",
             safe="nothing was made",
-            next="revoker doctor shows the missing rights, docs/vault.md the policy",
+            next="revoker doctor shows the missing rights, revoker vault policy rotator the policy",
         )
 
 
 def fingerprint_at(turn: Turn, found: VaultSecret | None, fields: Mapping[str, str]) -> str | None:
     """The fingerprint of the value that stands in the secret field, or None."""
-    value = found.data.get(fields.get("secret", "")) if found is not None else None
+    value = found.at(fields.get("secret", "")) if found is not None else None
     return secrets.fingerprint(turn.work.store.keys, turn.kind.id, value) if value is not None else None
 
 
 def filled(place: Place, issued: Issued) -> dict[str, Secret]:
-    """All fields of the next version: those that stood there, and ours in place of the old ones."""
-    data = dict(place.before.data) if place.before is not None else {}
+    """The fields that the next version changes: ours. All others stay as they are."""
+    data: dict[str, Secret] = {}
     for ours, theirs in place.fields.items():
         if ours == "secret":
             data[theirs] = issued.secret
@@ -79,9 +81,8 @@ def filled(place: Place, issued: Issued) -> dict[str, Secret]:
 
 def mark(turn: Turn, place: Place, fingerprint: str) -> None:
     """Say in the path's custom metadata whose version this is; other people's entries stay."""
-    custom = dict((place.vault.metadata(place.path) or {}).get("custom_metadata") or {})
     values = (str(turn.entry["incident"]), turn.run.id, fingerprint)
-    place.vault.set_metadata(place.path, {**custom, **dict(zip(MARKS, values, strict=True))})
+    place.vault.set_metadata(place.path, dict(zip(MARKS, values, strict=True)))
 
 
 def outcome_of_issue(turn: Turn) -> Mapping[str, Any] | None:
@@ -108,7 +109,14 @@ def new_credential(turn: Turn) -> Credential:
         )
     known = dict(made["parts"]) if made is not None else {}
     public = {*turn.credential.parts, *known}  # a field may also hold a second form of the secret, such as a bare password
-    found_at = {name: at for name, at in place.fields.items() if name in public and at in place.before.data}
-    parts = {name: place.before.data[at].reveal() for name, at in found_at.items()}
-    value = place.before.data[place.fields["secret"]]
-    return Credential(turn.kind.id, found, value, {**turn.credential.parts, **known, **parts}, {})
+    stand = {name: place.before.at(at) for name, at in place.fields.items() if name in public}
+    parts = {name: value.reveal() for name, value in stand.items() if value is not None}
+    return Credential(turn.kind.id, found, secret_at(place), {**turn.credential.parts, **known, **parts}, {})
+
+
+def secret_at(place: Place) -> Secret:
+    """The value in the secret field. Raises Parked when there is none."""
+    value = place.before.at(place.fields["secret"]) if place.before is not None else None
+    if value is None:
+        raise Parked(f"{place.path} has no field {place.fields['secret']} any more.", safe="nothing was sent")
+    return value

@@ -1,8 +1,8 @@
-"""Steps without a change at the provider: a person acts, a wait, a message, old Vault versions."""
+"""Steps without a change at the provider: a person acts, a wait, a message."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,29 +63,6 @@ def notify(turn: Turn) -> Done:
     _tell(turn, "notify", {"to": turn.step["to"], "consumers": turn.step["consumers"], "whom": turn.step["whom"]})
     turn.settle({"result": "done"})
     return DONE
-
-
-def destroy_old_versions(turn: Turn) -> Done:
-    """Destroy the older versions of the path, where the leaked value still stands. The newest is never touched."""
-    place = destination.open_place(turn)
-    made = destination.outcome_of_issue(turn)
-    newest = destination.fingerprint_at(turn, place.before, place.fields)
-    if place.before is None or newest == turn.run.fingerprint or (made is not None and made["version"] > place.version):
-        return Done("waiting", f"{place.path} does not hold the new value")
-    old = list(range(1, made["version"] if made is not None else place.version))
-    versions = _standing(place.vault.metadata(place.path), old)
-    if versions:
-        turn.audited("intent", {"action": "destroy_old_versions", "target": place.path})
-        turn.write("intent", {"destroy": versions, "path": place.path})
-        place.vault.destroy(place.path, versions)
-    turn.settle({"result": "done", "target": place.path, "destroyed": versions})
-    return DONE
-
-
-def _standing(metadata: Mapping[str, Any] | None, wanted: Sequence[int]) -> list[int]:
-    """Those versions that exist and are not destroyed yet."""
-    versions = (metadata or {}).get("versions") or {}
-    return [number for number in wanted if str(number) in versions and not versions[str(number)].get("destroyed")]
 
 
 def _shown(turn: Turn) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from revoker.errors import AuthorityError, OutcomeUnknown, Parked, RevokerError
 from revoker.log import get_logger
@@ -15,6 +15,9 @@ from revoker.runs.work import DONE, Done, Turn, outlives
 from revoker.sdk.shapes import Action
 from revoker.store import credentials as rows_of
 from revoker.store import orphans
+
+if TYPE_CHECKING:
+    from revoker.egress.vault import VaultSecret
 
 TRIES = 4
 PAUSE = 0.5  # seconds
@@ -29,7 +32,7 @@ def write(turn: Turn, place: Place, issued: Issued, fingerprint: str) -> int:
     """
     reach(f"{turn.step['id']}: before store")
     try:
-        version = place.vault.write(place.path, filled(place, issued), place.version)
+        version = place.vault.change(place.path, place.before, filled(place, issued), place.version)
     except OutcomeUnknown:
         version = _after_lost_answer(turn, place, issued, fingerprint)
     reach(f"{turn.step['id']}: after store")
@@ -47,9 +50,11 @@ def write(turn: Turn, place: Place, issued: Issued, fingerprint: str) -> int:
 
 def _mark(turn: Turn, place: Place, fingerprint: str) -> None:
     """Say whose version it is. For people only: a token that may not write metadata does not hold up a rotation."""
+    from revoker.egress.vault import CasConflict
+
     try:
         mark(turn, place, fingerprint)
-    except AuthorityError:
+    except (AuthorityError, CasConflict):
         log.warning("not_marked", run=turn.run.id, path=place.path)
 
 
@@ -86,9 +91,16 @@ def _after_lost_answer(turn: Turn, place: Place, issued: Issued, fingerprint: st
             found = place.vault.read(place.path)
             if found is not None and fingerprint_at(turn, found, place.fields) == fingerprint:
                 return found.version
-            if (found.version if found is not None else 0) == place.version:
-                return place.vault.write(place.path, filled(place, issued), place.version)
+            if _is_as_before(place, found):
+                return place.vault.change(place.path, place.before, filled(place, issued), place.version)
         except (OutcomeUnknown, Parked):
             continue
         raise Parked(f"{place.path} was written by somebody else in the same moment.")
     raise OutcomeUnknown(f"Whether {place.path} holds the new one cannot be told now.", next="revoker resume looks again")
+
+
+def _is_as_before(place: Place, found: VaultSecret | None) -> bool:
+    """By the number of the newest version. Version 1 of KV has none: there the content says it, inside change()."""
+    if place.vault.kv(place.path).version == 1:
+        return True
+    return (found.version if found is not None else place.vault.newest(place.path)) == place.version

@@ -144,7 +144,10 @@ class Scene:
         stored = bao_call(self.bao, "GET", f"secret/data/{self.name}")[1]["data"]["data"]
         assert stored == {"ID": new, "KEY": self.fakery.keys[new].value, "OTHER": "kept"}
         versions = bao_call(self.bao, "GET", f"secret/metadata/{self.name}")[1]["data"]["versions"]
-        assert [number for number, one in versions.items() if not one["destroyed"]] == [max(versions, key=int)]
+        left = [number for number, one in versions.items() if not one["destroyed"]]
+        read = [bao_call(self.bao, "GET", f"secret/data/{self.name}?version={number}")[1]["data"]["data"] for number in left]
+        assert max(versions, key=int) in left
+        assert not [one for one in read if one["KEY"] == self.old.value], "the leaked value is left in a version"
         assert self.site.row(self.fingerprint).status is Status.DEAD
         assert orphans.list_orphans(self.site.store) == []
         assert audit.check(self.site.store).ok
