@@ -89,6 +89,9 @@ def _rotator(settings: Settings, found: Iterable[str]) -> Iterator[Rule]:
             _path(kv, place, "metadata"), ("create", "read", "update", "patch"), "note incident and run; which versions are left"
         )
         yield Rule(_path(kv, place, "destroy"), ("update",), "destroy the versions that hold the leaked value")
+    if settings.audit.anchor_vault:
+        anchor = settings.audit.anchor_vault.strip("/")
+        yield Rule(_path(engine(anchor, settings), anchor, "data"), ("create", "read", "update"), "[audit] anchor_vault")
 
 
 def _killer() -> Iterator[Rule]:
