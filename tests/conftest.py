@@ -12,6 +12,7 @@ import pytest
 from tests import loopback_guard
 
 if TYPE_CHECKING:
+    from revoker.lab.mariadb import MariaDB
     from revoker.lab.servers import Moto, OpenBao, PostgreSQL
 
 pytest_plugins = ["tests.security_results"]
@@ -63,6 +64,18 @@ def postgresql() -> Iterator[PostgreSQL]:
     from revoker.lab.servers import postgresql as start
 
     with start() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def maria() -> Iterator[MariaDB]:
+    """A real MariaDB server, where the system has one."""
+    from revoker.lab.mariadb import installed, mariadb
+
+    why = installed()
+    if why is not None:
+        pytest.skip(why)
+    with mariadb() as server:
         yield server
 
 

@@ -78,6 +78,7 @@ def test_statements_and_disabled_logins(postgresql: PostgreSQL, monkeypatch: pyt
     assert wrong.code == "42703"
 
 
+@pytest.mark.row("N-7")
 @pytest.mark.slow
 def test_the_check_is_read_only_and_ambient_settings_are_not_read(
     postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
@@ -103,6 +104,7 @@ class _Here:
     port = 1
 
 
+@pytest.mark.row("N-7")
 @pytest.mark.parametrize(
     "text",
     [

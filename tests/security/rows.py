@@ -58,7 +58,6 @@ ROWS: tuple[Row, ...] = (
         "N-7",
         "A database server or the options of a URI make the client read local files or use somebody else's identity",
         "Leaked URIs are taken apart and built again from user, password, host, port and database; local files are never served",
-        open="a rogue server",
     ),
     Row(
         "N-8",
