@@ -14,6 +14,8 @@ from tests import loopback_guard
 if TYPE_CHECKING:
     from revoker.lab.mariadb import MariaDB
     from revoker.lab.servers import Moto, OpenBao, PostgreSQL
+    from tests.servers.rabbitmq import RabbitMQ
+    from tests.servers.valkey import Valkey
 
 pytest_plugins = ["tests.security_results"]
 loopback_guard.install()
@@ -76,6 +78,24 @@ def maria() -> Iterator[MariaDB]:
     if why is not None:
         pytest.skip(why)
     with mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """A real RabbitMQ node; skipped with the reason where it is not installed."""
+    from tests.servers.rabbitmq import rabbitmq as start
+
+    with start() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """A real Valkey server, with a file for its users."""
+    from tests.servers.valkey import valkey as start
+
+    with start(users=True) as server:
         yield server
 
 

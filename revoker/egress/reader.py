@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,12 @@ from revoker.egress import aws, replies
 from revoker.egress.line import Lost, NotSent
 from revoker.egress.policy import Endpoint, endpoint
 from revoker.egress.requests import write
-from revoker.errors import EgressRefused
+from revoker.errors import AuthorityError, EgressRefused
 from revoker.model import NOTHING, Credential, Secret
 from revoker.sdk import Auth, Provider, Reply, may_query
 
 if TYPE_CHECKING:
+    from revoker.egress import databases
     from revoker.egress.http import Pool
 
 
@@ -106,6 +107,38 @@ class PoolReader:
             return self._refused()
         except (NotSent, Lost) as error:
             return replies.trouble_reply(credential.parts.get("host", self._provider.id), error.reason, self.now)
+
+    async def ask(self, engine: str, question: str, credential: Credential, values: Sequence[Any] = ()) -> Reply:
+        from revoker.egress import databases
+
+        try:
+            row = databases.engine(engine)
+            if row.ask is None:
+                return self._refused()
+            self._pool.check_stop()
+            call, asker = self._as_authority(engine, credential), row.ask
+            async with self._bucket.turn(self._bucket.ticket()):
+                return await asyncio.to_thread(asker, call, question, values)
+        except EgressRefused:
+            return self._refused()
+        except (NotSent, Lost) as error:
+            return replies.trouble_reply(credential.parts.get("host", self._provider.id), error.reason, self.now)
+
+    def _as_authority(self, engine: str, credential: Credential) -> databases.Call:
+        """The operator's own login on the credential's own (owned) host. Raises AuthorityError when none is configured."""
+        from revoker.egress import databases
+
+        row = databases.engine(engine)
+        named = databases.from_uri(row, self._provider.id, credential, self._pool.settings)
+        user, password = self.setting("user"), self.authority("password")
+        if not (user or row.nameless) or password is None:
+            raise AuthorityError(
+                f"No authority is configured for {self._provider.title}.",
+                safe="nothing was sent",
+                next=f"set user and password in [authority.{self._provider.id}]",
+            )
+        server = replace(named, user=user or "", password=password, database=self.setting("database") or named.database)
+        return databases.Call(server, self._pool.line(), self._limit, self.now)
 
     @property
     def _limit(self) -> float:

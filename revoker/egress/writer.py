@@ -105,18 +105,11 @@ class PoolWriter(PoolReader):
     async def command(self, engine: str, text: str, values: Sequence[Any] = ()) -> Reply:
         from revoker.egress import databases
 
-        row = databases.engine(engine)
-        named = databases.from_uri(row, self._provider.id, self._bound.credential, self._pool.settings)
-        user, password = self.setting("user"), self.authority("password")
-        if not (user or row.nameless) or password is None:
-            raise AuthorityError(
-                f"No authority is configured for {self._provider.title}.",
-                safe="nothing was sent",
-                next=f"set user and password in [authority.{self._provider.id}]",
-            )
-        server = replace(named, user=user or "", password=password, database=self.setting("database") or named.database)
-        call = databases.Call(server, self._line(), self._limit, self.now)
-        return await self._change(server.shown, lambda: row.change(call, text, values))
+        row, call = databases.engine(engine), self._as_authority(engine, self._bound.credential)
+        change, call = row.change, replace(call, line=self._line())
+        if change is None:
+            raise EgressRefused(f"{engine} takes no commands that change.", safe="nothing was sent")
+        return await self._change(call.server.shown, lambda: change(call, text, values))
 
     def _vault_token(self) -> Secret:
         token = self.authority("token")

@@ -116,6 +116,13 @@ class Reader(Protocol):
         """
         ...
 
+    async def ask(self, engine: str, question: str, credential: Credential, values: Sequence[Any] = ()) -> Reply:
+        """One question that reads, as the authority on the credential's own (owned) host; what it may be says the engine's module.
+
+        Raises AuthorityError when no authority is configured.
+        """
+        ...
+
 
 class Writer(Reader, Protocol):
     """A Reader that may also change, made for one approved action on one credential."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from revoker.egress import replies
+from revoker.errors import AuthorityError
 from revoker.model import Credential, Issued, Secret
 from revoker.sdk import Auth, Provider, Reply, may_query
 from tests.providers.samples import NOW, PARTS
@@ -153,6 +154,11 @@ class FakeReader:
 
     async def login(self, engine: str, credential: Credential) -> Reply:
         return self._ask(Sent("login", "LOGIN", credential.parts.get("host", ""), engine))
+
+    async def ask(self, engine: str, question: str, credential: Credential, values: Sequence[Any] = ()) -> Reply:
+        if "password" not in self._authority:
+            raise AuthorityError("No authority is configured.")
+        return self._ask(Sent("ask", "ASK", credential.parts.get("host", ""), f"{engine} {question}"))
 
     def _host(self, host: str | None) -> str:
         if host is not None and not (host == PARTS["host"] and any(kind.host_from for kind in self.provider.kinds)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from revoker.egress.databases import mysql, postgresql
+from revoker.egress.databases import amqp, mysql, postgresql, redis
 from revoker.egress.databases.address import Engine, from_uri
 from revoker.egress.databases.dial import Call, Server
 from revoker.errors import EgressRefused
@@ -18,6 +18,10 @@ __all__ = ["ENGINES", "Call", "Engine", "Server", "engine", "from_uri"]
 ENGINES: Mapping[str, Engine] = {
     "mysql": Engine({"mysql": 3306, "mariadb": 3306}, mysql.login, mysql.change),
     "postgresql": Engine({"postgresql": 5432, "postgres": 5432}, postgresql.login, postgresql.change),
+    "redis": Engine(
+        {"redis": 6379, "rediss": 6379, "valkey": 6379, "valkeys": 6379}, redis.login, redis.change, nameless=True, ask=redis.ask
+    ),
+    "amqp": Engine({"amqp": 5672, "amqps": 5671}, amqp.login),
 }
 
 

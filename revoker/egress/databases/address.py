@@ -20,13 +20,15 @@ class Engine:
 
     `schemes` are those of its URIs with their ports; `nameless` when a login may do without a user's name.
     `login` makes one attempt and asks one question that reads; `change` sends one command as the authority and raises
-    NotSent or Lost (egress.line) when there is no answer to it. Both run in a thread of their own.
+    NotSent or Lost (egress.line) when there is no answer to it. `ask` asks one question that reads, as the authority.
+    All run in a thread of their own.
     """
 
     schemes: Mapping[str, int]
     login: Callable[[Call], Reply]
-    change: Callable[[Call, str, Sequence[Any]], Reply]
+    change: Callable[[Call, str, Sequence[Any]], Reply] | None = None  # None: it is changed another way
     nameless: bool = False
+    ask: Callable[[Call, str, Sequence[Any]], Reply] | None = None
 
 
 def from_uri(engine: Engine, provider: str, credential: Credential, settings: Settings) -> Server:
