@@ -49,6 +49,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("show", "One credential: places, verdicts, runs, residual sessions."),
             Entry("runs", "Runs of playbooks, and what they wait for."),
             Entry("report", "An incident's report: HTML, Markdown, CSV, JSON or text."),
+            Entry("evidence", "An incident's evidence as one signed archive, with its own verifier."),
             Entry("metrics", "D24, time to dead and the other numbers."),
             Entry("orphans", "Credentials that were created but neither stored nor revoked."),
             Entry("providers", "The providers and kinds revoker knows."),
@@ -63,8 +64,9 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("drill", "Rehearse on fake providers on this machine."),
             Entry("stop", "The kill switch: no more changes, anywhere."),
             Entry("start", "Allow changes again."),
-            Entry("audit", "Verify or export the chained audit log."),
             Entry("vault", "What revoker needs in Vault or OpenBao."),
+            Entry("audit", "Verify, export or anchor the chained audit log."),
+            Entry("person", "Show what is kept about a person, or erase it."),
         ),
     ),
 )

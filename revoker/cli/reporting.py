@@ -37,9 +37,14 @@ def rendered(doc: Mapping[str, Any], format: str) -> str:
 
 def write(file: Path, made: str) -> None:
     """Write a file that only its owner can read; never through a link. Raises UsageError."""
+    write_bytes(file, made.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(file: Path, made: bytes) -> None:
+    """The same for bytes."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     try:
-        with os.fdopen(os.open(file, flags, 0o600), "w", encoding="utf-8", errors="backslashreplace") as out:
+        with os.fdopen(os.open(file, flags, 0o600), "wb") as out:
             os.fchmod(out.fileno(), 0o600)
             out.write(made)
     except OSError as error:

@@ -27,11 +27,11 @@ BEGIN, END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 LONGEST = 8192
 
 
-def sign(key: Ed25519PrivateKey, message: bytes) -> str:
-    """An armoured signature over a message."""
+def sign(key: Ed25519PrivateKey, message: bytes, namespace: bytes = NAMESPACE) -> str:
+    """An armoured signature over a message, good for one purpose: that of its namespace."""
     public = _pack(ED25519, key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
-    made = _pack(ED25519, key.sign(_signed_data(b"sha512", message)))
-    blob = MAGIC + struct.pack(">I", 1) + _pack(public, NAMESPACE, b"", b"sha512", made)
+    made = _pack(ED25519, key.sign(_signed_data(b"sha512", message, namespace)))
+    blob = MAGIC + struct.pack(">I", 1) + _pack(public, namespace, b"", b"sha512", made)
     text = base64.b64encode(blob).decode()
     return "\n".join([BEGIN, *(text[at : at + 70] for at in range(0, len(text), 70)), END, ""])
 
@@ -46,6 +46,12 @@ def verify(armoured: str, message: bytes, public_line: str) -> None:
         wanted.verify(signature, _signed_data(hash_name, message))
     except InvalidSignature:
         raise ApprovalRefused("The signature does not fit the statement.") from None
+
+
+def signer_line(armoured: str) -> str:
+    """The OpenSSH line of the key that made a signature. Raises ApprovalRefused."""
+    key, _, _ = _opened(armoured)
+    return f"ssh-ed25519 {base64.b64encode(_pack(ED25519, key)).decode()}"
 
 
 def public_key(line: str) -> Ed25519PublicKey:
@@ -85,8 +91,8 @@ def public_line(key: Ed25519PrivateKey) -> str:
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-def _signed_data(hash_name: bytes, message: bytes) -> bytes:
-    return MAGIC + _pack(NAMESPACE, b"", hash_name, HASHES[hash_name](message).digest())
+def _signed_data(hash_name: bytes, message: bytes, namespace: bytes = NAMESPACE) -> bytes:
+    return MAGIC + _pack(namespace, b"", hash_name, HASHES[hash_name](message).digest())
 
 
 def _opened(armoured: str) -> tuple[bytes, bytes, bytes]:

@@ -228,8 +228,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "W-13",
         "A person's data must go, and the evidence must stay",
-        "Personal fields are sealed for each record; erasing drops their key, the chain still verifies",
-        open="erasure",
+        "The chain covers salted digests: words are taken out on record, the places stay and verify",
     ),
     Row(
         "W-14",
