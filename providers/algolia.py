@@ -62,8 +62,9 @@ def key(secret: Secret) -> Auth:
 
 
 def application(cred: Credential) -> dict[str, str]:
-    """The application's id is the first name of its host."""
-    return {"X-Algolia-Application-Id": cred.parts.get("host", "").partition(".")[0].upper()}
+    """The application's id is the first name of its host, which may end in `-dsn` or in the number of a server."""
+    name = re.sub(r"-(?:dsn|\d)$", "", cred.parts.get("host", "").partition(".")[0])
+    return {"X-Algolia-Application-Id": name.upper()}
 
 
 def path(cred: Credential) -> str:

@@ -51,7 +51,7 @@ TOKEN_ANSWERS = (
 )
 SECRET_ANSWERS = (
     live(403, at="error", codes=["invalid_grant", "unauthorized_client"]),  # the secret was right, the code was not
-    dead(401, at="error", codes=["access_denied", "invalid_client", "unauthorized_client"]),
+    dead(401, at="error", codes=["access_denied", "invalid_client"]),
 )
 
 

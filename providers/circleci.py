@@ -43,6 +43,7 @@ def _kind(id: str, title: str, pattern: str, check: Verifier, *, project: bool, 
         pattern=pattern,
         verify=check,
         docs=DOCS,
+        also_at="CircleCI server",
         identity="login and user id" if check is verify else "none: only its own project would answer",
         propagation=Propagation(timedelta(minutes=10)),
         manual=Manual(

@@ -30,6 +30,7 @@ PROVIDER = Provider(
             ambiguous=True,
             verify=probe("/api/v2/github/", [live(200, has=["results"]), dead(401, has=["detail"])]),
             docs=DOCS,
+            also_at="self-hosted Codecov",
             identity="none: the owners that it reads are listed, and no user",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(

@@ -55,6 +55,7 @@ PROVIDER = Provider(
             pattern=r"(?P<type>pat|sat)\.(?P<account_id>[A-Za-z0-9_-]{22})\.(?P<token_id>[0-9a-f]{24})\.[A-Za-z0-9]{20}",
             verify=verify,
             docs=DOCS,
+            also_at="self-managed Harness",
             identity="account and token id, which stand in it; the user's id",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(

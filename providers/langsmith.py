@@ -134,6 +134,7 @@ def _kind(
         verify=verify,
         requests=2,
         docs=DOCS,
+        also_at="self-hosted LangSmith",
         identity="organisation id and name",
         propagation=Propagation(timedelta(minutes=15)),
         manual=Manual(

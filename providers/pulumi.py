@@ -78,6 +78,7 @@ PROVIDER = Provider(
             pattern=r"pul-[0-9a-f]{40}",
             verify=verify,
             docs=DOCS,
+            also_at="self-hosted Pulumi",
             identity="login and mail address",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(

@@ -113,6 +113,7 @@ PROVIDER = Provider(
             proves_pair=True,
             verify=verify_login,
             docs=DOCS,
+            also_at="Red Hat Quay",
             identity="none: the name came with the finding (org+robot, or $app)",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(
@@ -150,6 +151,7 @@ PROVIDER = Provider(
             ambiguous=True,
             verify=probe("/api/v1/user/", USER, identity=identity_from(principal="username")),
             docs=API_DOCS,
+            also_at="Red Hat Quay",
             identity="the user",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(

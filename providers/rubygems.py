@@ -31,7 +31,12 @@ PROVIDER = Provider(
                 "/api/v1/gems.json",
                 [
                     live(200, has=["0.name"]),
-                    unsure(403, "refused_or_restricted"),  # a missing scope, a soft-deleted key, or an unconfirmed account
+                    live(403, "restricted", says="cannot perform the specified action", json=False),
+                    live(403, "restricted", says="doesn't have access", json=False),
+                    dead(403, "soft_deleted", says="An invalid API key cannot be used", json=False),
+                    unsure(
+                        403, "refused_or_restricted", json=False
+                    ),  # a missing scope, a soft-deleted key, or an unconfirmed account
                     dead(401, says="access denied", json=False),
                     dead(401, has=["error"]),
                 ],

@@ -11,12 +11,13 @@ from revoker.sdk import (
     Propagation,
     Provider,
     dead,
+    everywhere,
     example_value,
     live,
-    probe,
 )
 
 DOCS = "https://docs.sonarsource.com/sonarqube-cloud/managing-your-account/managing-tokens"
+HOSTS = ("sonarcloud.io", "sonarqube.us")  # the EU and the US region, which share nothing
 CHECK = "/api/authentication/validate"
 
 ANSWERS = (live(200, at="valid", codes=["True"]), dead(200, at="valid", codes=["False"]))
@@ -25,7 +26,7 @@ ANSWERS = (live(200, at="valid", codes=["True"]), dead(200, at="valid", codes=["
 PROVIDER = Provider(
     id="sonarqube_cloud",
     title="SonarQube Cloud",
-    hosts=("sonarcloud.io",),
+    hosts=HOSTS,
     docs=DOCS,
     kinds=(
         Kind(
@@ -33,8 +34,9 @@ PROVIDER = Provider(
             title="SonarQube Cloud token",
             pattern=r"[0-9a-f]{40}|sqco_[A-Za-z0-9_-]{59}",
             ambiguous=True,
-            verify=probe(CHECK, ANSWERS),
+            verify=everywhere(HOSTS, CHECK, ANSWERS),
             docs=DOCS,
+            requests=len(HOSTS),
             identity="none: the answer is yes or no",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(

@@ -24,6 +24,13 @@ from revoker.sdk import (
 DOCS = "https://supabase.com/docs/reference/api/introduction"
 KEYS = "https://supabase.com/docs/guides/api/api-keys"
 API = "api.supabase.com"
+AT_PROJECT = (
+    live(200, has=["swagger"]),
+    live(200, has=["openapi"]),
+    # A working secret key is refused where the caller looks like a browser.
+    live(401, "taken_for_a_browser", says="Forbidden use of secret API key in browser"),
+    dead(401, says="Invalid API key", has=["message"]),
+)
 
 PROVIDER = Provider(
     id="supabase",
@@ -62,7 +69,7 @@ PROVIDER = Provider(
             host_from="host",
             verify=at_its_host(
                 "/rest/v1/",
-                [live(200, has=["swagger"]), live(200, has=["openapi"]), dead(401, has=["message"])],
+                AT_PROJECT,
                 auth=lambda cred: header("apikey", cred.secret),
             ),
             docs=KEYS,
@@ -102,7 +109,7 @@ PROVIDER = Provider(
             host_from="host",
             verify=at_its_host(
                 "/rest/v1/",
-                [live(200, has=["swagger"]), live(200, has=["openapi"]), dead(401, has=["message"])],
+                AT_PROJECT,
                 auth=lambda cred: header("apikey", cred.secret),
             ),
             docs=KEYS,

@@ -98,6 +98,7 @@ PROVIDER = Provider(
             verify=verify,
             docs=DOCS,
             check_needs="no right: the setting agent_pools says whether a refused token may be an agent's",
+            also_at="Terraform Enterprise",
             identity="user name and id; a service account's name for a team's or organisation's token",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(

@@ -30,6 +30,7 @@ PROVIDER = Provider(
                 identity=identity_from(account="login", principal="id"),
             ),
             docs=DOCS,
+            also_at="Travis CI Enterprise",
             identity="login and user id",
             propagation=Propagation(timedelta(minutes=10)),
             manual=Manual(

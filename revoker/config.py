@@ -218,7 +218,8 @@ class Settings:
     network: NetworkSettings = option(of(NetworkSettings), "How revoker reaches the outside.", NetworkSettings())
     endpoints: Mapping[str, str | Mapping[str, str]] = free(
         read.table_of(read.endpoint),
-        "Your own instance of a provider: provider id -> base address, or a table host -> base address.",
+        "Your own instance of a provider: provider id -> base address, or a table host -> base address. Naming the public service "
+        "(gitlab, https://gitlab.com) says that your tokens are its own: what it refuses is dead then, and not perhaps another server's.",
     )
     ownership: OwnershipSettings = option(
         of(OwnershipSettings), "What is yours. A credential of anybody else is not touched.", OwnershipSettings()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from revoker import catalog, gate
 from revoker.config import Settings
+from revoker.doubt import doubted
 from revoker.errors import EgressRefused, RevokerError
 from revoker.log import get_logger
 from revoker.model import Credential, Location, Status, Validity, Verdict
@@ -122,16 +123,6 @@ def is_lapse(verdict: Verdict) -> bool:
     return verdict.validity is Validity.SKIPPED and verdict.reason != "canary"
 
 
-def doubted(row: CredentialRow, kind: Kind, cred: Credential, verdict: Verdict) -> Verdict:
-    """A refusal by the operator's instance kills nothing that may belong to another one: no host came with the finding,
-    and this instance never accepted it.
-    """
-    elsewhere = kind.host_from is not None and not cred.parts.get(kind.host_from) and row.live_at is None
-    if elsewhere and verdict.validity is Validity.DEAD and verdict.evidence is not None:
-        return replace(verdict, validity=Validity.UNKNOWN, reason="perhaps_another_host")
-    return verdict
-
-
 def is_wave(items: Iterable[tuple[CredentialRow, Verdict]]) -> bool:
     """True when most of the credentials that were live, and that nobody here changed, are refused at once."""
     known = [verdict for row, verdict in items if row.status is Status.LIVE]
@@ -175,7 +166,7 @@ class _Sweep:
 
         async def work() -> None:
             for job in jobs:
-                verdict = doubted(job.row, job.kind, job.cred, await check(pool, job.kind, job.cred))
+                verdict = self._doubted(job, await check(pool, job.kind, job.cred))
                 self.asked += 1
                 if job.row.status is Status.LIVE:
                     known_live.append((job.row, verdict))
@@ -190,6 +181,17 @@ class _Sweep:
             refused = [(fp, replace(verdict, validity=Validity.UNKNOWN, reason="outage_suspected")) for fp, verdict in refused]
         self._record(sure)
         self._record(refused)
+
+    def _doubted(self, job: _Job, verdict: Verdict) -> Verdict:
+        return doubted(
+            catalog.provider_of(job.kind.id),
+            job.kind,
+            job.cred,
+            verdict,
+            self.settings,
+            accepted_once=job.row.live_at is not None,
+            places=lambda: rows_of.locations(self.store, job.row.fingerprint),
+        )
 
     def _workers(self, provider_id: str, wanted: int) -> int:
         """As many as the provider's budget lets be under way, so that no slow provider holds all places."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from revoker.providers.aws.accounts import account_of, canary, half_a_session, no_credential
-from revoker.providers.aws.caller import AUTHORITY, check_authority, verify
+from revoker.providers.aws.caller import AUTHORITY, OTHER_PARTITIONS, check_authority, verify
 from revoker.providers.aws.keys import issue, revoke, revoke_root, set_status
 from revoker.providers.aws.sessions import allow_sessions, bind_session, bind_user, end_sessions, is_allowed, is_denied
 from revoker.providers.aws.target import bind, bind_root, has_status, siblings
@@ -119,6 +119,8 @@ PROVIDER = Provider(
         "iam.cn-north-1.amazonaws.com.cn",
         "sts.us-gov-west-1.amazonaws.com",
         "iam.us-gov.amazonaws.com",
+        "sts.eusc-de-east-1.amazonaws.eu",
+        "iam.eusc-de-east-1.amazonaws.eu",
     ),
     docs=API,
     check_authority=check_authority,
@@ -127,7 +129,7 @@ PROVIDER = Provider(
         AUTHORITY: "the secret of an access key of the same account, of another user or role than the leaked one",
         "access_key_id": "the id that belongs to it",
         "session_token": "its session token, when it is temporary (optional)",
-        "region": "the region that is asked; it decides the partition (optional, us-east-1)",
+        "region": "the region that is asked; it decides the partition, and no other is asked then (optional)",
     },
     kinds=(
         Kind(
@@ -136,6 +138,7 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9/+]{40}",
             verify=verify,
             docs=STS_DOCS,
+            requests=1 + len(OTHER_PARTITIONS),
             identity="account and ARN of the caller; with an authority also the user, the last use and a quarantine, in the plan",
             propagation=DELAY,
             manual=Manual(
@@ -166,6 +169,7 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9/+]{40}",
             verify=verify,
             docs=STS_DOCS,
+            requests=1 + len(OTHER_PARTITIONS),
             identity="account and ARN: the role and session name, or the user",
             propagation=DELAY,
             manual=Manual(

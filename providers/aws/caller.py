@@ -1,6 +1,7 @@
 """Who signs: the check of a key, and the rights of the authority."""
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from revoker.sdk import (
@@ -11,6 +12,7 @@ from revoker.sdk import (
     Unbound,
     Validity,
     Verdict,
+    anywhere,
     dead,
     decided,
     declares,
@@ -32,6 +34,7 @@ RIGHTS = (
     "iam:PutRolePolicy",
 )
 
+OTHER_PARTITIONS = ("cn-north-1", "us-gov-west-1", "eusc-de-east-1")  # one region of each, beside us-east-1's
 IDENTITY = live(200, has=["Account", "Arn"])
 UNKNOWN_KEY = dead(403, "refused", codes=["InvalidClientTokenId"], json=False)  # deleted, inactive or unknown
 MISPAIRED = unsure(403, "mispaired", codes=["SignatureDoesNotMatch"], json=False)  # the id may be live with another secret
@@ -45,14 +48,41 @@ def whoami(reply: Reply) -> Identity:
     return Identity(text_at(reply, "Account"), text_at(reply, "Arn"))
 
 
-@declares(decided(Validity.LIVE, "authenticated_as_root", "the ARN ends in :root", status=200), *SESSION_ANSWERS)
+ELSEWHERE = "perhaps_another_partition"
+
+
+@declares(
+    decided(Validity.LIVE, "authenticated_as_root", "the ARN ends in :root", status=200),
+    decided(Validity.UNKNOWN, ELSEWHERE, "no region is named, one partition does not know the key, and another gave no answer"),
+    *SESSION_ANSWERS,
+)
 async def verify(cred: Credential, api: Reader) -> Verdict:
-    """GetCallerIdentity needs no permission and ignores denies: a refusal is about the key, never about its rights."""
-    reply = await api.aws_read("sts", "GetCallerIdentity", as_=cred)
-    verdict = judge(reply, SESSION_ANSWERS if "session_token" in cred.secret_parts else KEY_ANSWERS, api.now, whoami)
+    """GetCallerIdentity needs no permission and ignores denies: a refusal is about the key, never about its rights.
+
+    A key works in its own partition only, and its id does not say which: where neither the finding nor the operator names a
+    region, a key that one partition does not know is asked about in the others.
+    """
+    known = "region" in cred.parts or api.setting("region") is not None
+
+    async def ask(region: str | None) -> Verdict:
+        here = cred if region is None else replace(cred, parts={**cred.parts, "region": region})
+        reply = await api.aws_read("sts", "GetCallerIdentity", as_=here)
+        return judge(reply, SESSION_ANSWERS if "session_token" in cred.secret_parts else KEY_ANSWERS, api.now, whoami)
+
+    verdict = await ask(None)
+    if not known and (verdict.validity, verdict.reason) == (Validity.DEAD, "refused"):
+        verdict = await _elsewhere(verdict, ask)
     if verdict.identity is not None and (verdict.identity.principal or "").endswith(":root"):
         return replace(verdict, reason="authenticated_as_root")
     return verdict
+
+
+async def _elsewhere(refused: Verdict, ask: Callable[[str], Awaitable[Verdict]]) -> Verdict:
+    """Ask the other partitions: dead when none of them knows the key, unknown when one gave no answer."""
+    found = await anywhere(OTHER_PARTITIONS, ask)
+    if found.validity is Validity.UNKNOWN:
+        return replace(refused, validity=Validity.UNKNOWN, reason=ELSEWHERE)
+    return refused if found.validity is Validity.DEAD else found
 
 
 async def caller(api: Reader, cred: Credential | None = None) -> tuple[str, str] | Unbound:

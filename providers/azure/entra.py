@@ -69,6 +69,11 @@ def is_over(row: Reply, now: datetime) -> bool:
 
 
 ANSWERS = (
+    decided(
+        Validity.UNKNOWN,
+        "application_of_another_tenant",
+        "only its service principal is in the tenant; its own secrets are not listed here",
+    ),
     decided(Validity.UNKNOWN, "no_safe_check", "nothing is sent without the authority"),
     decided(Validity.UNKNOWN, "not_in_tenant", "the tenant has no application of this client id", status=200),
     decided(Validity.DEAD, "not_listed", "no secret of the application begins like this one", status=200),
@@ -89,6 +94,8 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
     seen, found = evidence(replies[0], api.now), [row for reply in replies for row in secrets(reply) if fits(row, cred)]
     if not any(reply.pick("value.0.appId") for reply in replies):
         return Verdict(Validity.UNKNOWN, "not_in_tenant", seen)
+    if not found and not replies[0].pick("value.0.appId"):
+        return Verdict(Validity.UNKNOWN, "application_of_another_tenant", seen)  # its own secrets are listed there, not here
     if not found:
         return Verdict(Validity.DEAD, "not_listed", seen)
     if all(is_over(row, api.now) for row in found):

@@ -28,9 +28,10 @@ REGIONS = (
     "us-east-1", "us-east-2", "us-west-2", "ca-central-1", "sa-east-1",
     "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3",
     "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2",
+    "us-gov-east-1", "us-gov-west-1",
 )  # fmt: skip
-# IAM is one for all regions; a key that one region refuses is asked about in others before it counts as dead.
-ASKED = ("us-east-1", "us-west-2", "eu-central-1", "eu-west-1", "ap-northeast-1")
+# IAM is one for all regions of a partition; a key that one region refuses is asked about in others, and in GovCloud.
+ASKED = ("us-east-1", "us-west-2", "eu-central-1", "eu-west-1", "ap-northeast-1", "us-gov-west-1")
 NAME = re.compile(r"(?P<user>[\w+=,.@-]{1,64}?)(?:\+\d{1,3})?-at-(?P<account>\d{12})")
 MODELS = "/foundation-models"
 LONGEST_LIFE = 43_200  # seconds

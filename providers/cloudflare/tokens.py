@@ -66,7 +66,11 @@ async def ask(cred: Credential, api: Reader, account: str | None) -> tuple[Verdi
 
 
 NO_ACCOUNT = decided(Validity.UNKNOWN, "no_account_id", "the settings do not name the account whose token it may be")
-GLOBAL = (live(200, has=["result.id"]), dead(403, at="errors.0.code", codes=["9103"]), unsure(400, "malformed_pair"))
+GLOBAL = (
+    live(200, has=["result.id"]),
+    *(dead(status, at="errors.0.code", codes=["9103"]) for status in (400, 403)),
+    unsure(400, "malformed_pair"),
+)
 
 
 @declares(*ANSWERS)

@@ -109,6 +109,7 @@ def certificates(reply: Reply) -> dict[str, str]:
 
 
 ANSWERS = (
+    decided(Validity.UNKNOWN, "another_universe", "the file names a sovereign cloud, whose accounts this list does not know"),
     decided(Validity.DEAD, "no_such_account", "the service account is not there", status=404),
     decided(Validity.DEAD, "not_listed", "the key's id is not in the public list of the account's certificates", status=200),
     decided(Validity.UNKNOWN, "another_key", "the listed certificate is of another private key", status=200),
@@ -119,8 +120,11 @@ ANSWERS = (
 @declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Look for the key id in the public list, and compare the public halves."""
+    file = document(cred)
+    if file.get("universe_domain") not in (None, "", "googleapis.com"):
+        return Verdict(Validity.UNKNOWN, "another_universe")  # a sovereign cloud: this list knows none of its accounts
     reply = await listed(cred, api)
-    seen, file = evidence(reply, api.now), document(cred)
+    seen = evidence(reply, api.now)
     key_id, rows = str(file.get("private_key_id")), certificates(reply)
     if reply.trouble is None and reply.status == 404 and isinstance(reply.json, dict):
         return Verdict(Validity.DEAD, "no_such_account", seen)

@@ -100,6 +100,8 @@ def _kind(id: str, title: str, pattern: str, actions: tuple[Action, ...], *steps
             notify="the token's owner; the organisation's owners",
         ),
         offline=(example_value, *offline),
+        also_at="GitHub Enterprise Server",
+        seldom_elsewhere=True,  # who has a server of their own names it in [endpoints], or has the repository there
         actions=actions,
         residual=(MADE,),
         budget=Budget(per_second=5, in_flight=4),  # slow: bad logins lock out good ones

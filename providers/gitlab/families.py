@@ -35,6 +35,7 @@ ADMIN_DOCS = "https://docs.gitlab.com/api/admin/token"
 JOB_DOCS = "https://docs.gitlab.com/api/jobs/#retrieve-job-by-job-token"
 BODY = r"[A-Za-z0-9_-]{20,64}"
 ROUTABLE = r"[A-Za-z0-9_-]{27,300}\.[0-9a-z]{2}\.[0-9a-z]{9}"
+ALSO = "self-managed GitLab"
 RUNNER = r"(?:t\d_)?"
 JOB = (
     live(200, "job_running", has=["id", "status"]),
@@ -92,6 +93,7 @@ FAMILIES = (
         verify=verify_job,
         docs=JOB_DOCS,
         identity="the project and the user whose job runs",
+        also_at=ALSO,
         propagation=Propagation(timedelta(minutes=2), source="it ends with its job"),
         manual=Manual(
             f"{CI}jobs/ci_job_token/",

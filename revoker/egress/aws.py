@@ -77,12 +77,12 @@ def host_of(provider: Provider, service: str, region: str) -> tuple[str, str]:
     if not hosts:
         raise EgressRefused("No host is declared for this AWS service and partition.", safe="nothing was sent")
     host = next((known for known in hosts if f".{region}." in known), hosts[0])
-    default = {"cn": "cn-north-1", "gov": "us-gov-west-1"}.get(ours, REGION)
+    default = {"cn": "cn-north-1", "gov": "us-gov-west-1", "eusc": "eusc-de-east-1"}.get(ours, REGION)
     return host, region if f".{region}." in host else default
 
 
 def _partition(text: str) -> str:
-    return "gov" if "us-gov" in text else "cn" if "cn-" in text else ""
+    return "eusc" if "eusc-" in text else "gov" if "us-gov" in text else "cn" if "cn-" in text else ""
 
 
 def _endpoint(settings: Settings, provider: Provider, host: str) -> Endpoint:

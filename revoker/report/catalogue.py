@@ -49,6 +49,7 @@ def kind_document(kind_id: str) -> dict[str, Any]:
         "requests": kind.requests,
         "budget_per_second": kind.budget.per_second,
         "effects_of_check": kind.effects_of_check,
+        "also_at": kind.also_at,
         "propagation_s": int(kind.propagation.window.total_seconds()),
         "refusals": kind.propagation.refusals,
         "propagation_source": kind.propagation.source,
@@ -115,6 +116,9 @@ def _check_lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
         ("check's authority", doc["check_needs"]),
         ("named by", "a scanner's rule or the variable's name only: its shape is shared" if doc["ambiguous"] else ""),
     ]
+    if doc["also_at"]:
+        tie = f"name the server in [endpoints] {doc['provider']}, the public one too: a refusal by another proves nothing"
+        made.append(("also issued by", f"{doc['also_at']}; {tie}"))
     pages = sorted({answer["page"] for answer in doc["answers"]})
     made += [(answer["validity"], f"{answer['reason']}: {rule(answer)}") for answer in doc["answers"]]
     if doc["verify"] != "none":

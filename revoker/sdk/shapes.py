@@ -272,6 +272,8 @@ class Kind:
     account: Callable[[Credential], str | None] | None = None  # the owning account, read offline
     proves_pair: bool = False  # the check sends the public parts and the secret together: `live` says that they belong together
     host_from: str | None = None  # the part that names the host, for self-hosted things; must be owned
+    also_at: str = ""  # who else issues values of this form: "self-managed GitLab"; a refusal here says nothing of those
+    seldom_elsewhere: bool = False  # with also_at: without any sign of another server, a refusal counts
     effects_of_check: str = "logged at the provider like any read"
     irreversible_loss: str = ""  # what a revoke takes with it, for the plan
     ambiguous: bool = False  # the pattern is weak: only a scanner's label or a variable name may choose it

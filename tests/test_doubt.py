@@ -1,0 +1,114 @@
+"""A refusal counts where something ties the credential to the server that refused it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from revoker import catalog
+from revoker.config import Settings
+from revoker.doubt import ELSEWHERE, doubted
+from revoker.model import Credential, Evidence, Location, Secret, Validity, Verdict
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+PUBLIC = {"gitlab": "gitlab.com", "github": "api.github.com", "sentry": "sentry.io"}
+OWN = "git.acme.example"
+KINDS = {"gitlab": "gitlab_pat", "github": "github_classic_pat", "sentry": "sentry_auth_token"}
+
+
+def refused(host: str) -> Verdict:
+    return Verdict(Validity.DEAD, "refused", Evidence(host, 401, None, NOW))
+
+
+def judged(provider: str, *, named: str = "", repositories: tuple[str, ...] = (), once: bool = False) -> Verdict:
+    """What is left of a refusal: by the operator's own instance when one is named, else by the public service."""
+    kind = catalog.kinds()[KINDS[provider]]
+    host = PUBLIC[provider] if named in ("", f"https://{PUBLIC[provider]}") else OWN
+    settings = Settings(endpoints={provider: named} if named else {})
+    places = [Location("gitleaks", "a.env", 1, repository=where) for where in repositories] or [Location("gitleaks", "a.env", 1)]
+    return doubted(
+        catalog.providers()[provider],
+        kind,
+        Credential(kind.id, "fp_1", Secret("made-up")),
+        refused(host),
+        settings,
+        accepted_once=once,
+        places=lambda: places,
+    )
+
+
+@pytest.mark.parametrize("provider", ["gitlab", "sentry"])
+def test_a_refusal_at_the_public_service_kills_no_token_that_a_server_of_ones_own_may_have_made(provider: str) -> None:
+    verdict = judged(provider)
+    assert (verdict.validity, verdict.reason) == (Validity.UNKNOWN, ELSEWHERE)
+    assert verdict.evidence is not None
+
+
+@pytest.mark.parametrize("provider", ["gitlab", "github", "sentry"])
+def test_naming_the_public_service_ties_the_tokens_to_it(provider: str) -> None:
+    assert judged(provider, named=f"https://{PUBLIC[provider]}").validity is Validity.DEAD
+
+
+@pytest.mark.parametrize("provider", ["gitlab", "github", "sentry"])
+def test_a_token_that_the_server_once_accepted_dies_there(provider: str) -> None:
+    assert judged(provider, once=True).validity is Validity.DEAD
+
+
+@pytest.mark.parametrize("provider", ["gitlab", "github", "sentry"])
+def test_an_instance_of_the_operators_own_ties_what_was_found_anywhere_but_at_the_public_service(provider: str) -> None:
+    own = f"https://{OWN}"
+    assert judged(provider, named=own).validity is Validity.DEAD
+    assert judged(provider, named=own, repositories=(f"https://{OWN}/pay/api.git",)).validity is Validity.DEAD
+    public = PUBLIC[provider].removeprefix("api.")
+    assert judged(provider, named=own, repositories=(f"https://{public}/acme/api",)).reason == ELSEWHERE
+
+
+def test_a_github_token_without_any_sign_of_another_server_dies_at_github() -> None:
+    assert judged("github").validity is Validity.DEAD
+
+
+@pytest.mark.parametrize(
+    ("repository", "dead"),
+    [
+        ("https://github.com/acme/api.git", True),
+        ("git@github.com:acme/api.git", True),
+        ("ssh://git@github.com/acme/api", True),
+        ("github.com/acme/api", True),
+        ("https://git.acme.example/acme/api", False),
+        ("https://notgithub.com/acme/api", False),
+        ("https://com/acme", False),
+    ],
+)
+def test_where_a_github_token_was_found_says_whose_it_may_be(repository: str, dead: bool) -> None:
+    assert (judged("github", repositories=(repository,)).validity is Validity.DEAD) is dead
+
+
+def test_one_repository_elsewhere_is_doubt_enough() -> None:
+    both = ("https://gitlab.com/acme/api", "https://git.acme.example/acme/api")
+    assert judged("gitlab", repositories=both[:1]).validity is Validity.DEAD
+    assert judged("gitlab", repositories=both).reason == ELSEWHERE
+
+
+def test_what_is_not_a_refusal_or_was_decided_offline_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, kind = catalog.providers()["gitlab"], catalog.kinds()["gitlab_pat"]
+    cred = Credential(kind.id, "fp_1", Secret("made-up"))
+    for verdict in (
+        Verdict(Validity.LIVE, "authenticated", Evidence("gitlab.com", 200, None, NOW)),
+        Verdict(Validity.UNKNOWN, "timeout", Evidence("gitlab.com", None, None, NOW)),
+        Verdict(Validity.DEAD, "expired_offline"),
+    ):
+        unused: Callable[[], list[Location]] = lambda: pytest.fail("no place is looked up")  # noqa: E731
+        assert doubted(provider, kind, cred, verdict, Settings(), accepted_once=False, places=unused) is verdict
+
+
+def test_a_kind_with_a_host_of_its_own_is_tied_by_that_host_alone() -> None:
+    provider = catalog.providers()["gitlab"]
+    kind = replace(catalog.kinds()["gitlab_pat"], host_from="host", also_at="")
+    cred = Credential(kind.id, "fp_1", Secret("made-up"), {"host": OWN})
+    without = Credential(kind.id, "fp_1", Secret("made-up"))
+    asked = {"accepted_once": False, "places": list}
+    assert doubted(provider, kind, cred, refused(OWN), Settings(), **asked).validity is Validity.DEAD  # type: ignore[arg-type]
+    assert doubted(provider, kind, without, refused(OWN), Settings(), **asked).reason == ELSEWHERE  # type: ignore[arg-type]
