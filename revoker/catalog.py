@@ -18,6 +18,7 @@ from importlib import resources
 from types import MappingProxyType
 
 from revoker.errors import ConfigError, UsageError
+from revoker.model import Secret
 from revoker.sdk import Kind, Provider
 
 UNKNOWN = "unknown"  # the kind and the provider of a value that nothing in the catalogue fits
@@ -83,7 +84,8 @@ def public_parts(kind: Kind, value: str) -> dict[str, str]:
     """The public parts that the value itself holds: the named groups of the kind's pattern."""
     pattern = catalogue().patterns.get(kind.id) or _compiled(kind)
     match = pattern.fullmatch(value) if len(value) <= LONGEST else None
-    return {name: part for name, part in match.groupdict().items() if part is not None} if match else {}
+    named = {name: part for name, part in match.groupdict().items() if part is not None} if match else {}
+    return {**named, **kind.derived(Secret(value))} if match and kind.derived else named
 
 
 def name_kinds(
@@ -105,9 +107,9 @@ def name_kinds(
         kind for kind in fits if not known.kinds[kind].ambiguous or kind in said or _named_by(words, known.owners[kind].id, kind)
     ]
 
-    def rank(kind: str) -> tuple[bool, bool, int, int]:
-        weak = known.kinds[kind].ambiguous
-        return kind not in said, weak, -len(words & _words(kind)) if weak else 0, known.order[kind]
+    def rank(kind: str) -> tuple[bool, bool, bool, int, int]:
+        weak, fallback = known.kinds[kind].ambiguous, known.kinds[kind].fallback
+        return fallback, kind not in said, weak, -len(words & _words(kind)) if weak else 0, known.order[kind]
 
     return tuple(sorted(named, key=rank))
 

@@ -200,6 +200,37 @@ class AuditSettings:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    authorized_keys: tuple[str, ...] = option(
+        read.texts,
+        "Your `authorized_keys` files, or copies of them, as paths or globs (`inventory/*/authorized_keys`). Read on this machine, never sent.",
+        (),
+    )
+    ssh_hosts: tuple[str, ...] = option(
+        read.ssh_accounts,
+        "Your SSH accounts (`user@host:port`). Each is asked whether it would take the public half of a key; nothing is signed and no session opens.",
+        (),
+    )
+    known_hosts: Path | None = option(
+        read.maybe(read.path),
+        "The OpenSSH `known_hosts` file with the host keys of `ssh_hosts`. A host that is not in it is not asked.",
+    )
+    certificates: tuple[str, ...] = option(
+        read.texts, "Your TLS certificates, PEM files as paths or globs: a leaked private key of one of them is told by it.", ()
+    )
+    tls_hosts: tuple[str, ...] = option(
+        read.host_ports,
+        "Your TLS servers (`host:port`), whose certificate is fetched and compared with a leaked private key.",
+        (),
+    )
+    complete: bool = option(
+        read.flag,
+        "The places above are all that there are: a private key that none of them knows is dead. Without it such a key stays unknown, unless one of them took it before.",
+        False,
+    )
+
+
 def _approvals(raw: object, where: Where) -> Mapping[str, int]:
     table = read.table(raw, where)
     for name in table:
@@ -245,6 +276,7 @@ class Settings:
     )
     approvers: tuple[ApproverSettings, ...] = option(each(ApproverSettings), "Who may approve.", (), toml="approver")
     notify: NotifySettings = option(of(NotifySettings), "Who is told.", NotifySettings())
+    keys: KeySettings = option(of(KeySettings), "Where a private key (SSH, TLS) could open something of yours.", KeySettings())
     audit: AuditSettings = option(of(AuditSettings), "How the audit log is anchored.", AuditSettings())
     canaries: tuple[str, ...] = option(
         read.texts,

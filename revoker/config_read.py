@@ -27,6 +27,7 @@ DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
 UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 SECRET_NAME = re.compile(r"secret|token|password|passphrase|private|key$|credential", re.IGNORECASE)
 PUBLIC_NAME = re.compile(r"(?:_id|_arn|_url|_name|username|user|email|region|account|organization|host)$", re.IGNORECASE)
+HOST_PORT = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:]{2,45}\]):\d{1,5}")
 OPAQUE = re.compile(r"[A-Za-z0-9_\-+=]{20,}")
 
 
@@ -103,6 +104,23 @@ def texts(raw: object, where: Where) -> tuple[str, ...]:
     if not isinstance(raw, list):
         raise where.wrong("a list of texts")
     return tuple(text(item, where) for item in raw)
+
+
+def host_ports(raw: object, where: Where) -> tuple[str, ...]:
+    """A list of `host:port` (`[address]:port` for IPv6)."""
+    found = texts(raw, where)
+    if not all(HOST_PORT.fullmatch(one) and 0 < int(one.rpartition(":")[2]) < 65_536 for one in found):
+        raise where.wrong('a list of hosts such as "www.acme.example:443"')
+    return tuple(one.casefold() for one in found)
+
+
+def ssh_accounts(raw: object, where: Where) -> tuple[str, ...]:
+    """A list of `user@host:port`."""
+    pairs = [one.rpartition("@")[::2] for one in texts(raw, where)]
+    hosts = [host for _, host in pairs]
+    if not all(re.fullmatch(r"[\w.$-]{1,64}", user) for user, _ in pairs) or not all(HOST_PORT.fullmatch(host) for host in hosts):
+        raise where.wrong('a list of accounts such as "deploy@web1.acme.example:22"')
+    return tuple(f"{user}@{host}" for (user, _), host in zip(pairs, host_ports(hosts, where), strict=True))
 
 
 def table(raw: object, where: Where) -> Mapping[str, Any]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from revoker.config import NetworkSettings, OwnershipSettings, Settings, StoreSettings, VerifySettings
+from revoker.config import KeySettings, NetworkSettings, OwnershipSettings, Settings, StoreSettings, VerifySettings
 from revoker.lab import samples
 from revoker.lab.fakes import Fake, FakeKey, fakes
 from revoker.model import Credential, Effect, Finding, Location, Secret, Status, Validity
 from revoker.recheck import recheck
+from revoker.sdk import public_half
 from revoker.secrets import fingerprint
 from revoker.store import credentials, incidents
 from revoker.store.database import Store, open_store
@@ -227,3 +228,43 @@ def test_five_hundred_are_each_asked_once(
     assert {row.reason for row in credentials.select(store)} == {"authenticated", "refused"}
     assert done.answered == {Validity.LIVE: 250, Validity.DEAD: 250}
     assert len(groq.log.all()) == 500
+
+
+def test_a_key_that_no_named_place_knows_may_open_another_one(
+    store: Store, settings: Settings, clock: Clock, tmp_path: Path
+) -> None:
+    """Only a place that took it before, or the operator's word that there are no others, makes a key dead."""
+    from tests.providers.catalogue import OWNERS
+    from tests.providers.samples import value_of
+
+    inventory, found = tmp_path / "authorized_keys", []
+    for seed in range(2):
+        secret = Secret(value_of(OWNERS["ssh_private_key"][1], seed))
+        cred = Credential(
+            "ssh_private_key", fingerprint(store.keys, "ssh_private_key", secret), secret, public_parts("ssh_private_key", secret)
+        )
+        place = Location("gitleaks", file="id_ed25519", line=seed)
+        credentials.add_findings(
+            store, [(Finding("private-key", place, secret), cred)], incidents.list_incidents(store)[0].id, clock()
+        )
+        found.append(cred)
+    half = public_half(found[0].secret)
+    assert half is not None
+    inventory.write_text(half.ssh)
+    named = replace(settings, keys=KeySettings(authorized_keys=(str(inventory),)))
+    known, stranger = (cred.fingerprint for cred in found)
+    sweep(store, named, clock)
+    assert statuses(store) == {known: Status.LIVE, stranger: Status.UNKNOWN}
+    assert {row.reason for row in credentials.select(store)} == {"listed_in_inventory", "perhaps_another_host"}
+    inventory.write_text("")
+    clock.advance(timedelta(hours=2))
+    sweep(store, named, clock)
+    assert statuses(store) == {known: Status.DYING, stranger: Status.UNKNOWN}
+    sweep(store, replace(named, keys=replace(named.keys, complete=True)), clock)
+    assert statuses(store)[stranger] is Status.DEAD
+
+
+def public_parts(kind: str, secret: Secret) -> dict[str, str]:
+    from revoker import catalog
+
+    return catalog.public_parts(catalog.kinds()[kind], secret.reveal())

@@ -27,6 +27,8 @@ def hosts(settings: Settings, providers: Iterable[Provider] | None = None) -> li
     if webhook is not None and not is_reference(webhook):
         found.add(_shown(webhook))
     found.update(host if ":" in host else f"{host}:*" for host in settings.ownership.hosts)
+    found.update(account.rpartition("@")[2] for account in settings.keys.ssh_hosts)
+    found.update(settings.keys.tls_hosts)
     if settings.network.proxy is not None:
         parts = urlsplit(settings.network.proxy)
         found.add(f"{parts.hostname}:{parts.port or 3128}")

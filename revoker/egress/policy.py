@@ -146,7 +146,7 @@ def endpoint(provider: Provider, host: str | None, settings: Settings, credentia
         return from_url(settings.vault.addr)
     if wanted is not None and wanted in provider.hosts:
         return Endpoint(Origin("https", _checked_host(wanted), 443))
-    if wanted is None:
+    if wanted is None or wanted in provider.operator_hosts:
         return None
     if credential is not None and is_owned(provider, wanted, settings, credential):
         return _owned_endpoint(wanted)

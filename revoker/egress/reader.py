@@ -15,7 +15,7 @@ from revoker.egress.policy import Endpoint, endpoint
 from revoker.egress.requests import write
 from revoker.errors import AuthorityError, EgressRefused
 from revoker.model import NOTHING, Credential, Secret
-from revoker.sdk import Auth, Provider, Reply, may_query
+from revoker.sdk import Auth, Provider, PublicHalf, Reply, may_query
 
 if TYPE_CHECKING:
     from revoker.egress import databases
@@ -27,6 +27,7 @@ class PoolReader:
 
     def __init__(self, pool: Pool, provider: Provider, credential: Credential | None = None) -> None:
         self._pool, self._provider, self._credential = pool, provider, credential
+        self._places: Sequence[str] | None = None  # looked up once: an inventory may have thousands of files
         self._bucket = pool.bucket(provider, credential.kind if credential else None)
 
     @property
@@ -92,6 +93,28 @@ class PoolReader:
         except EgressRefused:
             return self._refused()
         return await self._pool.ask(request, self._bucket)
+
+    async def places(self) -> Sequence[str]:
+        from revoker.egress import places
+
+        if self._places is None:
+            self._places = await asyncio.to_thread(places.places, self._pool.settings)
+        return self._places
+
+    async def ask_place(self, place: str, half: PublicHalf) -> Reply:
+        from revoker.egress import places
+
+        if place not in await self.places():
+            return replies.trouble_reply(place, "refused_by_policy", self.now)
+        try:
+            self._pool.check_stop()
+            line = self._pool.line()
+            if places.is_file(place):
+                return await places.ask(place, half, self._pool.settings, line, self.now)
+            async with self._bucket.turn(self._bucket.ticket()):
+                return await places.ask(place, half, self._pool.settings, line, self.now)
+        except EgressRefused:
+            return replies.trouble_reply(place, "refused_by_policy", self.now)
 
     async def login(self, engine: str, credential: Credential) -> Reply:
         from revoker.egress import databases

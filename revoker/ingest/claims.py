@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from revoker.ingest import pem
 from revoker.ingest.problems import Problems
 from revoker.model import NOTHING, Finding, Location, Secret, ValueState
 
@@ -91,13 +92,17 @@ def finding(
 ) -> Finding | None:
     """A Finding of cleaned claims. None, and a counted problem, for a value that cannot be a secret."""
     value = value.strip()
+    cut = False
+    if "PRIVATE KEY" in value and pem.mentions_key(value[: 2 * LONGEST_VALUE]):
+        whole_key = pem.canonical(value[: 2 * LONGEST_VALUE])
+        value, cut = whole_key or value, whole_key is None
     if len(value) > LONGEST_VALUE:
         problems.add("value_too_long")
         return None
     if "\ufffd" in value or "\0" in value or not _encodable(value):
         problems.add("damaged")
         return None
-    state = state_of(value)
+    state = ValueState.PARTIAL if cut else state_of(value)
     secret = Secret(value) if state is ValueState.RAW else None
     if secret is not None:
         place, rule = _without(value, place, rule)

@@ -77,6 +77,8 @@ def sniff(head: bytes, name: str = "") -> str:
     lines = [line for line in head.splitlines()[:200] if line.strip() and not line.lstrip().startswith(b"#")]
     if b"\0" in head or head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"<")):
         raise _unreadable(name, "it is not text")
+    if any(line.startswith(b"-----BEGIN ") for line in lines[:20]):
+        return "list"  # a key file as it is
     base = clean_name(name).rsplit("/", 1)[-1].casefold()
     first = lines[0] if lines else b""
     columns = {cell.strip(b' "').lower() for cell in first.split(b",")}

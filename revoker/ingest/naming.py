@@ -21,7 +21,7 @@ class Named:
 
     credential: Credential | None
     state: ValueState
-    skipped: str | None = None  # masked, absent, unsupported, incomplete, unpaired
+    skipped: str | None = None  # masked, cut_off, no_value, unsupported, incomplete, unpaired
 
 
 @dataclass(slots=True)
@@ -120,4 +120,4 @@ def _wanted(kind: Kind, parts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _no_value(state: ValueState) -> Named:
-    return Named(None, state, "no_value" if state is ValueState.ABSENT else "masked")
+    return Named(None, state, {ValueState.ABSENT: "no_value", ValueState.PARTIAL: "cut_off"}.get(state, "masked"))

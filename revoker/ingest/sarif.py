@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from revoker import catalog
-from revoker.ingest import claims
+from revoker.ingest import claims, pem
 from revoker.ingest.records import Record, records
 from revoker.ingest.source import Source
 from revoker.model import NOTHING, Finding, Location
@@ -57,7 +57,7 @@ def _finding(record: Record, rule: str, place: Mapping[str, Any], scanner: str, 
 
 def inside(text: str) -> str:
     """The one value of a known shape in a line of source; the text itself when it is the value, or none or several fit."""
-    if len(text) > 10_000 or catalog.name_kinds(text.strip()):
+    if pem.mentions_key(text) or len(text) > 10_000 or catalog.name_kinds(text.strip()):
         return text
     words = re.split(r"[\s\"'`=,;<>()]+", text)[:MOST_WORDS]
     fits = {word for word in words if len(word) > 8 and catalog.name_kinds(word)}

@@ -30,6 +30,7 @@ from revoker.sdk.answers import (
     unsure,
 )
 from revoker.sdk.guided import guided
+from revoker.sdk.key_uses import Certificate, app_jwt, certificates_in
 from revoker.sdk.lists import (
     ListUnread,
     absent,
@@ -55,6 +56,7 @@ from revoker.sdk.offline import (
     jwt_claims,
     known_examples,
 )
+from revoker.sdk.private_keys import PublicHalf, public_facts, public_half, ssh_fingerprint
 from revoker.sdk.reads import Read, may_query
 from revoker.sdk.ready import (
     anywhere,
@@ -105,6 +107,7 @@ __all__ = [
     "Binder",
     "Bound",
     "Budget",
+    "Certificate",
     "Check",
     "Credential",
     "Effect",
@@ -122,6 +125,7 @@ __all__ = [
     "Proof",
     "Propagation",
     "Provider",
+    "PublicHalf",
     "Read",
     "Reader",
     "Receipt",
@@ -136,6 +140,7 @@ __all__ = [
     "Writer",
     "absent",
     "anywhere",
+    "app_jwt",
     "as_authority",
     "at_its_host",
     "base62",
@@ -145,6 +150,7 @@ __all__ = [
     "bound_by_part",
     "by_hint",
     "can_read",
+    "certificates_in",
     "checksum",
     "crc32_base62",
     "crc32_suffix",
@@ -174,10 +180,13 @@ __all__ = [
     "opposite",
     "pages",
     "probe",
+    "public_facts",
+    "public_half",
     "receipt",
     "safe_id",
     "seen_dead",
     "skip",
+    "ssh_fingerprint",
     "text_at",
     "time_at",
     "undeclared",

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from revoker.model import NOTHING, Bound, Credential, Effect, Evidence, Issued, Receipt, Secret, Unbound, Verdict
+from revoker.sdk.private_keys import PublicHalf
 from revoker.sdk.reads import Read
 
 
@@ -104,6 +105,20 @@ class Reader(Protocol):
         """A call of the operator's own Vault that reads, whatever provider asks: for credentials that Vault made or keeps.
 
         A GET; with a body a POST, whose path must stand in Provider.reads.
+        """
+        ...
+
+    async def places(self) -> Sequence[str]:
+        """The places that the operator names for private keys ([keys]): `authorized_keys FILE`, `ssh USER@HOST:PORT`,
+        `certificate FILE`, `tls HOST:PORT`.
+        """
+        ...
+
+    async def ask_place(self, place: str, half: PublicHalf) -> Reply:
+        """Ask one of those places about the public half of a key; nothing else of the key is handed over.
+
+        `code` is the answer: listed, listed_expired, not_listed; accepted, refused, no_public_keys; valid, not_yet_valid, expired,
+        other_key. `json` may hold `certificates`, a list of {serial, subject, not_after}. No session is opened anywhere.
         """
         ...
 
@@ -276,6 +291,13 @@ class Kind:
     seldom_elsewhere: bool = False  # with also_at: without any sign of another server, a refusal counts
     effects_of_check: str = "logged at the provider like any read"
     irreversible_loss: str = ""  # what a revoke takes with it, for the plan
+    derived: Callable[[Secret], Mapping[str, str]] | None = (
+        None  # public parts that are worked out from the value, such as a fingerprint
+    )
+    only_named_places: bool = (
+        False  # checked only where the operator says: a refusal there kills nothing that was never accepted there
+    )
+    fallback: bool = False  # the shape is sure and many vendors share it: a vendor's own kind wins
     ambiguous: bool = False  # the pattern is weak: only a scanner's label or a variable name may choose it
 
 
@@ -289,6 +311,7 @@ class Provider:
     docs: str
     kinds: tuple[Kind, ...]
     reads: tuple[Read, ...] = ()  # the POSTs that only read, by path and body
+    operator_hosts: tuple[str, ...] = ()  # names of servers that only the operator can place, by a table in [endpoints]
     authority: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # name -> what it is, for doctor and docs
     obtain: str = ""  # how a person makes such an authority, at the provider, with no more than the least rights
     check_authority: Callable[[Reader], Awaitable[Mapping[str, bool | None]]] | None = None  # right -> held, read-only

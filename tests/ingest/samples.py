@@ -36,7 +36,12 @@ class Seen:
     commit: str = COMMIT
 
 
-WHOLE_FILES = ("gcp_service_account_key", "gcp_application_default_credentials")  # a document, which no pattern can make
+WHOLE_FILES = (
+    "gcp_service_account_key",
+    "gcp_application_default_credentials",
+    "ssh_private_key",
+    "tls_private_key",
+)  # a document, which no pattern can make
 
 
 def value(kind_id: str, rng: random.Random) -> str:

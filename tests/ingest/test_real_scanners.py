@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from revoker.ingest import Problems, read_report
+from revoker.ingest import Problems, pem, read_report
 from revoker.ingest.naming import Namer
 from revoker.ingest.pairing import pair
 from revoker.model import Credential
 from tests.ingest import samples
+from tests.providers import samples as whole
 
 pytestmark = pytest.mark.slow
 RNG = random.Random(29)  # noqa: S311 - fake values
@@ -41,7 +42,22 @@ def tree(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     (root / "config").mkdir()
     (root / "aws" / "credentials").write_text(f"[default]\naws_access_key_id = {key_id}\naws_secret_access_key = {secret}\n")
     (root / "config" / "app.env").write_text(f'export GROQ_API_KEY="{planted["groq"]}"\n')
+    key = whole.MAKERS["ssh_private_key"]("leaked")
+    planted["key"] = pem.canonical(key) or ""
+    forms = {"id_ed25519": key, "windows.key": key.replace("\n", "\r\n"), "k8s.yaml": "key: |\n  " + key.replace("\n", "\n  ")}
+    for name, text in {**forms, "deploy.env": 'DEPLOY_KEY="' + key.replace("\n", "\\n") + '"'}.items():
+        (root / name).write_bytes(text.encode() + b"\n")
     return root, planted
+
+
+def keys_of(found: list[Credential], planted: dict[str, str]) -> bool:
+    """True when the one planted key was found at its four places, and each time as the same credential."""
+    keys = [credential for credential in found if credential.kind == "ssh_private_key"]
+    return (
+        {key.secret.reveal() for key in keys} == {planted["key"]}
+        and len({key.fingerprint for key in keys}) == 1
+        and len(keys) >= 3
+    )
 
 
 def credentials_in(report: Path) -> tuple[list[Credential], Problems]:
@@ -52,7 +68,7 @@ def credentials_in(report: Path) -> tuple[list[Credential], Problems]:
     return [credential for credential in named if credential is not None], problems
 
 
-@pytest.mark.parametrize("format", ["json", "csv"])
+@pytest.mark.parametrize("format", ["json", "csv", "sarif"])
 def test_gitleaks(tree: tuple[Path, dict[str, str]], tmp_path: Path, format: str) -> None:
     root, planted = tree
     report = tmp_path / f"report.{format}"
@@ -63,6 +79,7 @@ def test_gitleaks(tree: tuple[Path, dict[str, str]], tmp_path: Path, format: str
     pairs = {(c.parts.get("key_id"), c.secret.reveal()) for c in found}
     assert (planted["key_id"], planted["secret"]) in pairs
     assert planted["groq"] in {c.secret.reveal() for c in found}
+    assert keys_of(found, planted)
 
 
 def test_gitleaks_redacted(tree: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
@@ -74,7 +91,7 @@ def test_gitleaks_redacted(tree: tuple[Path, dict[str, str]], tmp_path: Path) ->
     assert not problems.counts
 
 
-@pytest.mark.parametrize("format", ["json", "jsonl"])
+@pytest.mark.parametrize("format", ["json", "jsonl", "sarif"])
 def test_kingfisher(tree: tuple[Path, dict[str, str]], tmp_path: Path, format: str) -> None:
     root, planted = tree
     report = tmp_path / f"report.{format}"
@@ -83,5 +100,7 @@ def test_kingfisher(tree: tuple[Path, dict[str, str]], tmp_path: Path, format: s
     assert done.returncode in {0, 200, 205}, done.stderr[-500:]
     found, problems = credentials_in(report)
     assert not problems.counts
-    assert (planted["key_id"], planted["secret"]) in {(c.parts.get("key_id"), c.secret.reveal()) for c in found}
+    if format != "sarif":  # there it writes the key id alone
+        assert (planted["key_id"], planted["secret"]) in {(c.parts.get("key_id"), c.secret.reveal()) for c in found}
     assert planted["groq"] in {c.secret.reveal() for c in found}
+    assert keys_of(found, planted)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from revoker.egress import replies
 from revoker.errors import AuthorityError
 from revoker.model import Credential, Issued, Secret
-from revoker.sdk import Auth, Provider, Reply, may_query
+from revoker.sdk import Auth, Provider, PublicHalf, Reply, may_query
 from tests.providers.samples import NOW, PARTS
 
 T = TypeVar("T")
@@ -152,6 +152,12 @@ class FakeReader:
         method = "GET" if json is None else "POST"
         return self._ask(Sent("vault_read", method, self._host(None), path, auth, plain(json), {}, dict(params)))
 
+    async def places(self) -> Sequence[str]:
+        return (self.setting("places") or "authorized_keys inventory").split("|")
+
+    async def ask_place(self, place: str, half: PublicHalf) -> Reply:
+        return self._ask(Sent("ask_place", "PLACE", place, place))
+
     async def login(self, engine: str, credential: Credential) -> Reply:
         return self._ask(Sent("login", "LOGIN", credential.parts.get("host", ""), engine))
 
@@ -163,7 +169,9 @@ class FakeReader:
     def _host(self, host: str | None) -> str:
         if host is not None and not (host == PARTS["host"] and any(kind.host_from for kind in self.provider.kinds)):
             own = host == PARTS["host"] and any(kind.host_from for kind in self.provider.kinds)  # the credential's, and ours
-            assert host in self.provider.hosts or own, f"{host} is not one of the provider's hosts"
+            assert host in self.provider.hosts or host in self.provider.operator_hosts or own, (
+                f"{host} is not one of the provider's hosts"
+            )
         if host is not None:
             return host
         return self.provider.hosts[0] if self.provider.hosts else ENDPOINT.removeprefix("https://")

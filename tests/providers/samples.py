@@ -147,6 +147,28 @@ def _pem(value: str) -> str:
 SIGNED = ("npm_token", "github_classic_pat", "github_oauth_token", "github_user_to_server", "github_refresh_token")
 ROUTABLE = ("gitlab_pat", "gitlab_project_token", "gitlab_group_token")
 CRC_HEX = ("atlassian_api_token",)
+
+
+def _ssh_key(value: str) -> str:
+    """An OpenSSH key over a seed that is made from the value."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(value.encode()).digest())
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
+    return key.private_bytes(*form).decode().strip()
+
+
+def _tls_key(value: str) -> str:
+    """A PKCS#8 key of P-256."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.derive_private_key(int.from_bytes(hashlib.sha256(value.encode()).digest()[:31], "big") + 1, ec.SECP256R1())
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(*form).decode().strip()
+
+
 MAKERS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(SIGNED, _crc),
     **dict.fromkeys(ROUTABLE, _gitlab),
@@ -160,6 +182,7 @@ MAKERS |= {"bitbucket_access_token": _crc_hex, "bitbucket_app_password": _crc_he
 MAKERS |= {"sentry_org_token": _sentry, "grafana_service_account": _grafana}
 MAKERS |= {"grafana_cloud_token": _grafana_cloud, "elastic_api_key": _elastic}
 MAKERS |= {"aws_ecr_token": _ecr, "algolia_secured_key": _algolia_secured, "github_app_private_key": _pem}
+MAKERS |= {"ssh_private_key": _ssh_key, "tls_private_key": _tls_key}
 MAKERS |= {"aws_bedrock_key": _bedrock_key, "aws_bedrock_short_term_key": _bedrock_session_key}
 
 # Kinds of which only some forms can be checked: what a sample must hold.
@@ -193,7 +216,8 @@ def _parts(kind: Kind, value: str) -> dict[str, str]:
     found = re.fullmatch(kind.pattern, value)
     own = {name: part for name, part in (found.groupdict() if found else {}).items() if part}
     wanted = {name: PARTS.get(name, f"made-up-{name}") for name in (*kind.needs, *((kind.host_from,) if kind.host_from else ()))}
-    return {**wanted, **own}
+    derived = kind.derived(Secret(value)) if kind.derived else {}
+    return {**wanted, **own, **derived}
 
 
 def _secret_parts(kind: Kind) -> dict[str, Secret]:
