@@ -99,6 +99,7 @@ def _kind(id: str, title: str, pattern: str, steps: tuple[str, ...], url: str, n
         verify=verify,
         docs=SSH_DOCS if id == "ssh_private_key" else TLS_DOCS,
         identity="every place that takes it; the fingerprint, type, length and comment are read offline",
+        check_needs="no right; with github_token, gitlab_token and vault_token it also reads key lists, deploy keys and certificates there",
         propagation=LATER,
         manual=Manual(
             url,
@@ -134,6 +135,9 @@ PROVIDER = Provider(
         pki.AUTHORITY: "a Vault or OpenBao token for the PKI engine at [endpoints.keys] vault",
         "pki_mount": "the mount of that engine (pki)",
     },
+    obtain="GitHub: a fine-grained token with read access to the repositories' administration and your own git SSH keys (write to delete). "
+    "GitLab: a token with scope read_api (api to delete), an administrator's to find every key. "
+    "Vault: a policy with list on PKI/certs, read on PKI/cert/*, update on PKI/revoke-with-key.",
     kinds=(
         _kind(
             "ssh_private_key",

@@ -31,12 +31,13 @@ from revoker.sdk import (
 GITHUB, GITLAB = "api.github.com", "gitlab.com"
 GITHUB_TOKEN, GITLAB_TOKEN = "github_token", "gitlab_token"
 VERSION = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+PREFIX = {GITHUB: "/", GITLAB: "/api/v4/"}
 PER_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A key in a forge's list. `path` deletes it; "" where this authority cannot."""
+    """A key in a forge's list. `path` (`repos/acme/app/keys/42`) deletes it; "" where this authority cannot."""
 
     host: str
     id: str
@@ -59,7 +60,7 @@ async def on_github(fingerprint: str, api: Reader) -> AsyncIterator[Registered]:
     lists += [(f"/users/{quote(user, '')}/keys", f"the user {user}", False) for user in words(api, "github_users")]
     for path, whose, ours in lists:
         async for id in _matching(fingerprint, _page(api, GITHUB, path)):
-            yield Registered(GITHUB, id, whose, f"{path}/{id}" if ours else "")
+            yield Registered(GITHUB, id, whose, f"{path}/{id}".removeprefix(PREFIX[GITHUB]) if ours else "")
 
 
 async def on_gitlab(fingerprint: str, api: Reader) -> AsyncIterator[Registered]:
@@ -81,7 +82,7 @@ async def on_gitlab(fingerprint: str, api: Reader) -> AsyncIterator[Registered]:
     ]
     for path, whose in lists:
         async for id in _matching(fingerprint, _page(api, GITLAB, path)):
-            yield Registered(GITLAB, id, whose, f"{path}/{id}")
+            yield Registered(GITLAB, id, whose, f"{path}/{id}".removeprefix(PREFIX[GITLAB]))
 
 
 def _by_administrator(reply: Reply) -> Registered:
@@ -90,10 +91,10 @@ def _by_administrator(reply: Reply) -> Registered:
     projects = reply.pick("deploy_keys_projects")
     if isinstance(projects, list) and projects:
         project = text_at(reply, "deploy_keys_projects.0.project_id") if len(projects) == 1 else None
-        path = f"/api/v4/projects/{safe_id(project)}/deploy_keys/{id}" if project else ""
+        path = f"projects/{safe_id(project)}/deploy_keys/{id}" if project else ""
         return Registered(GITLAB, id, f"{len(projects)} project(s), as a deploy key", path)
     who = text_at(reply, "user.username") or f"user {user}"
-    return Registered(GITLAB, id, f"the user {who}", f"/api/v4/users/{safe_id(user)}/keys/{id}" if user else "")
+    return Registered(GITLAB, id, f"the user {who}", f"users/{safe_id(user)}/keys/{id}" if user else "")
 
 
 def _page(api: Reader, host: str, path: str) -> Callable[[str | None], Awaitable[Reply]]:
@@ -171,7 +172,7 @@ def bind_at(host: str, authority: str, look: Finder) -> Callable[[Credential, Re
         if not one.path:
             return Unbound("not_ours", f"key {one.id} belongs to {one.whose}, who alone can delete it there")
         how = f"{host} lists one key with the fingerprint {fingerprint}: {one.id} of {one.whose}"
-        return Bound(cred, one.id, Proof.UNIQUE_HASH, how, None, {"path": one.path, "whose": one.whose})
+        return Bound(cred, one.path, Proof.UNIQUE_HASH, how, None, {"whose": one.whose})
 
     return bind
 
@@ -184,7 +185,7 @@ def delete_at(action: str, host: str) -> Mutation:
             auth, headers = as_authority(api, GITHUB_TOKEN, bearer), VERSION
         else:
             auth, headers = as_authority(api, GITLAB_TOKEN, lambda secret: header("PRIVATE-TOKEN", secret)), {}
-        reply = await api.send("DELETE", bound.extra["path"], auth=auth, headers=headers, host=host)
+        reply = await api.send("DELETE", PREFIX[host] + bound.target, auth=auth, headers=headers, host=host)
         return receipt(action, Effect.REVOKE, bound, reply, api.now, done=[204, 200], already=[404])
 
     return run

@@ -21,6 +21,8 @@ from revoker.sdk import (
     Verdict,
     app_jwt,
     bearer,
+    decided,
+    declares,
     evidence,
     public_half,
     skip,
@@ -31,6 +33,27 @@ from revoker.sdk import (
 LIVE = {"listed": "listed_in_inventory", "accepted": "accepted_by_host", "valid": "certificate_valid"}
 REFUSED = frozenset({"not_listed", "listed_expired", "refused", "expired", "other_key"})
 UNSURE = {"no_public_keys": "host_takes_no_keys", "not_yet_valid": "certificate_not_yet_valid"}
+SSHD = "https://man.openbsd.org/sshd#AUTHORIZED_KEYS_FILE_FORMAT"
+CERTIFICATE = "https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5"
+FORGE = "https://docs.github.com/en/rest/users/keys"
+APP = "https://docs.github.com/en/rest/apps/apps#get-the-authenticated-app"
+ANSWERS = (
+    decided(Validity.LIVE, "listed_in_inventory", "an authorized_keys file that you name takes its public half now", page=SSHD),
+    decided(Validity.LIVE, "accepted_by_host", "an SSH account that you name answers PK_OK to a query without a signature"),
+    decided(
+        Validity.LIVE,
+        "certificate_valid",
+        "a certificate over it is in force, in a file or shown by a server, and not revoked at Vault",
+        page=CERTIFICATE,
+    ),
+    decided(Validity.LIVE, "registered_at_forge", "GitHub or GitLab lists a key of its fingerprint", page=FORGE),
+    decided(Validity.LIVE, "app_key", "a token that it signs opens the page of a GitHub App that you name", page=APP),
+    decided(
+        Validity.DEAD,
+        "refused_everywhere",
+        "every place that you name was asked and does not take it, and one of them did before, or `[keys] complete` says that there are no others",
+    ),
+)
 MOST_NAMED = 50
 NOT_DECODED = "JSON web token could not be decoded"
 
@@ -50,6 +73,7 @@ def malformed(cred: Credential, now: datetime) -> Verdict | None:
     return None if public_half(cred.secret) is not None else skip("malformed")
 
 
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask every place, for a responder must know all that a key opens. Nothing is signed but an app's own token."""
     half = public_half(cred.secret)
@@ -76,12 +100,6 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
 
 
 async def _answers(cred: Credential, half: PublicHalf, api: Reader) -> AsyncIterator[Told]:
-    for place in await api.places():
-        if place.startswith(("ssh ", "authorized_keys ")) and not half.ssh:
-            continue
-        if place.startswith(("tls ", "certificate ")) and not half.spki:
-            continue
-        yield await _judged(place, await api.ask_place(place, half), api)
     found, read, unread = await everywhere_registered(half.fingerprint, api)
     for one in found:
         shown = f"{one.host} key {one.id} of {one.whose}"
@@ -93,6 +111,12 @@ async def _answers(cred: Credential, half: PublicHalf, api: Reader) -> AsyncIter
         yield Told(seen.host, Validity.UNKNOWN, error.reply.trouble or "list_unread", seen)
     for app in words(api, "github_apps"):
         yield await _as_app(cred, app, api)
+    for place in await api.places():
+        if place.startswith(("ssh ", "authorized_keys ")) and not half.ssh:
+            continue
+        if place.startswith(("tls ", "certificate ")) and not half.spki:
+            continue
+        yield await _judged(place, await api.ask_place(place, half), api)
 
 
 async def _judged(place: str, reply: Reply, api: Reader) -> Told:

@@ -153,7 +153,7 @@ class FakeReader:
         return self._ask(Sent("vault_read", method, self._host(None), path, auth, plain(json), {}, dict(params)))
 
     async def places(self) -> Sequence[str]:
-        return (self.setting("places") or "authorized_keys inventory").split("|")
+        return self._settings.get("places", "authorized_keys inventory").split("|")
 
     async def ask_place(self, place: str, half: PublicHalf) -> Reply:
         return self._ask(Sent("ask_place", "PLACE", place, place))
