@@ -36,7 +36,7 @@ class StoreSettings:
     )
     key: str = option(
         read.key_reference,
-        "Where the root key is that seals the stored secrets: `file:PATH` (mode 0600, apart from the database), `env:NAME`, `keyring:NAME` or `vault-transit:NAME`.",
+        "Where the root key is that seals the stored secrets: `file:PATH` (mode 0600, apart from the database), `env:NAME`, `keyring:NAME`, `vault-wrapped:NAME` (wrapped by a key of Vault's transit engine) or `vault-transit:NAME`.",
         "file:revoker.key",
     )
 

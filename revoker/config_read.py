@@ -212,12 +212,14 @@ def reference(raw: object, where: Where) -> str:
 
 
 def key_reference(raw: object, where: Where) -> str:
-    """Where the root key is: env:, file:, keyring:, or vault-transit:NAME."""
+    """Where the root key is: env:, file:, keyring:, vault-wrapped:NAME or vault-transit:NAME."""
     value = text(raw, where)
-    if value.startswith("vault-transit:"):
+    if value.startswith("vault-wrapped:") and re.fullmatch(r"[\w.-]{1,100}", value.partition(":")[2]) is None:
+        raise where.wrong("vault-wrapped:NAME, with the name of a key of the transit engine")
+    if value.startswith(("vault-transit:", "vault-wrapped:")):
         return value
     if value.startswith("vault:"):
-        raise where.wrong("env:NAME, file:PATH, keyring:NAME or vault-transit:NAME")
+        raise where.wrong("env:NAME, file:PATH, keyring:NAME, vault-wrapped:NAME or vault-transit:NAME")
     return reference(value, where)
 
 

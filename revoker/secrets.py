@@ -6,14 +6,10 @@ they outlive a rotation; sealing uses the newest, and unsealing the one that the
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import os
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -23,8 +19,10 @@ from revoker.config import Settings, base
 from revoker.errors import StoreError, UnresolvedReference
 from revoker.model import Secret
 from revoker.references import read_private, resolve
+from revoker.roots import ROOT, Carried, format_roots, parse_carried, parse_roots, write_root
 
-ROOT = 32  # bytes
+__all__ = ["format_roots", "parse_roots", "write_root"]
+
 NONCE = 12  # bytes, random for each blob
 FORMAT = 1  # of a sealed blob: format, key version (2 bytes), nonce, ciphertext with tag
 ROOT_CONTEXT = b"revoker root key"
@@ -69,19 +67,24 @@ def load_keys(settings: Settings, *, create: bool = False, vault_transit: VaultT
         path = base(settings) / Path(name).expanduser()
         if create and not path.exists():
             write_root(path, {1: os.urandom(ROOT)})
-        return derive_keys(parse_roots(read_private(path).decode("utf-8", "replace")))
-    return derive_keys(parse_roots(resolve(reference, settings).reveal()))
+        text = read_private(path).decode("utf-8", "replace")
+        return derive_keys(parse_roots(text), parse_carried(text))
+    if scheme == "vault-wrapped":
+        raise UnresolvedReference("The root key is wrapped and stands in the store itself.", next="give a store that exists")
+    text = resolve(reference, settings).reveal()
+    return derive_keys(parse_roots(text), parse_carried(text))
 
 
-def derive_keys(roots: Mapping[int, bytes]) -> Keys:
-    """The keys of one or more versions of the root."""
+def derive_keys(roots: Mapping[int, bytes], carried: Carried | None = None) -> Keys:
+    """The keys of one or more versions of the root, with what was carried over of the first one."""
     seal = {version: hkdf(root, b"revoker seal 1") for version, root in roots.items()}
-    first = roots[min(roots)]
-    return Keys(
-        fingerprint_key=hkdf(first, b"revoker fingerprint 1"),
-        seal=Sealer(MappingProxyType(seal), max(seal)),
-        audit_key=hkdf(first, b"revoker audit 1"),
-    )
+    first = carried or first_keys(roots[min(roots)])
+    return Keys(first.fingerprint, Sealer(MappingProxyType(seal), max(seal)), first.audit)
+
+
+def first_keys(root: bytes) -> Carried:
+    """The keys of fingerprints and the audit log, which come of version 1 alone."""
+    return Carried(hkdf(root, b"revoker fingerprint 1"), hkdf(root, b"revoker audit 1"))
 
 
 def hkdf(root: bytes, info: bytes) -> bytes:
@@ -113,6 +116,8 @@ def unseal(keys: Keys, blob: bytes, *, record: str, field: str) -> Secret:
 
     head, nonce, body = blob[:3], blob[3 : 3 + NONCE], blob[3 + NONCE :]
     key = keys.seal.keys.get(sealed_with(blob))
+    if sealed_with(blob) > keys.seal.current and head[:1] == bytes([FORMAT]):
+        raise StoreError("A value is sealed with a newer key: the key was rotated.", next="start this command again")
     if len(body) < 16 or head[0] != FORMAT or key is None:
         raise _unreadable(record)
     try:
@@ -127,7 +132,24 @@ def sealed_with(blob: bytes) -> int:
 
 
 def add_root(settings: Settings) -> int:
-    """Add a new version to the key file and give its number; stored secrets are sealed again by store.reseal."""
+    """Add a new version to the key file and give its number; runs.key_rotation seals the stored values again."""
+    path, text = key_file(settings)
+    roots = parse_roots(text)
+    version = max(roots) + 1
+    write_root(path, {**roots, version: os.urandom(ROOT)}, parse_carried(text), replace=True)
+    return version
+
+
+def retire_roots(settings: Settings) -> None:
+    """Leave only the newest version in the key file. What version 1 made beside seals is carried over."""
+    path, text = key_file(settings)
+    roots = parse_roots(text)
+    carried = parse_carried(text) or first_keys(roots[min(roots)])
+    write_root(path, {max(roots): roots[max(roots)]}, carried, replace=True)
+
+
+def key_file(settings: Settings) -> tuple[Path, str]:
+    """The key file and its text. Raises StoreError when the key is no file."""
     scheme, _, name = settings.store.key.partition(":")
     if scheme != "file":
         raise StoreError(
@@ -135,65 +157,7 @@ def add_root(settings: Settings) -> int:
             next="add a line `vN BASE64` there, or raise the number of vault-transit:NAME@N; then rotate again",
         )
     path = base(settings) / Path(name).expanduser()
-    roots = parse_roots(read_private(path).decode("utf-8", "replace"))
-    version = max(roots) + 1
-    write_root(path, {**roots, version: os.urandom(ROOT)}, replace=True)
-    return version
-
-
-def parse_roots(text: str) -> dict[int, bytes]:
-    """The versions in a root text. A single BASE64 word is version 1. Raises StoreError."""
-    roots: dict[int, bytes] = {}
-    for line in filter(None, (part.strip() for part in re.split(r"[\n,]", text))):
-        name, _, encoded = line.rpartition(" ")
-        number = re.fullmatch(r"v([1-9]\d{0,3})", name or "v1")
-        try:
-            root = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
-            root = b""
-        if number is None or len(root) != ROOT:
-            raise StoreError(
-                "The root key is not readable.", next="it is one line `v1 BASE64` of 32 bytes; restore it from your backup"
-            )
-        roots[int(number[1])] = root
-    if not roots:
-        raise StoreError("The root key is empty.", next="restore it from your backup")
-    return roots
-
-
-def format_roots(roots: Mapping[int, bytes]) -> str:
-    """The root text of some versions."""
-    return "".join(f"v{version} {base64.b64encode(root).decode()}\n" for version, root in sorted(roots.items()))
-
-
-def write_root(path: Path, roots: Mapping[int, bytes], *, replace: bool = False) -> None:
-    """Write the key file, mode 0600, whole and durable. Another process's file is never overwritten unless `replace`."""
-    fresh = path.with_name(f"{path.name}.{os.urandom(4).hex()}.new")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write(format_roots(roots))
-            stream.flush()
-            os.fsync(stream.fileno())
-        if replace:
-            fresh.replace(path)
-        else:
-            with suppress(FileExistsError):  # somebody else was first; that key counts
-                path.hardlink_to(fresh)
-            fresh.unlink()
-    except OSError as error:
-        raise StoreError(f"The key file {path} cannot be made: {error.strerror}.") from None
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):  # some systems cannot sync a folder; the file itself is on disk
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    return path, read_private(path).decode("utf-8", "replace")
 
 
 def _transit_roots(name: str, transit: VaultTransit | None) -> dict[int, bytes]:

@@ -130,6 +130,8 @@ def _checked(session: Session, file: Path | None, anchors: Path | None, *, keyed
 
     if file is None:
         return anchoring.check(session.store, session.settings)
-    key = load_keys(session.settings).audit_key if keyed else None
+    wrapped = session.settings.store.key.startswith(("vault-wrapped:", "vault-transit:"))
+    keys = (session.store.keys if wrapped else load_keys(session.settings)) if keyed else None
+    key = keys.audit_key if keys is not None else None
     with file.open(encoding="utf-8") as lines:
         return audit.verify_export(lines, key=key, anchors=audit.read_anchors(anchors) if anchors else ())

@@ -58,9 +58,13 @@ def _configuration(session: Session) -> Iterator[Check]:
 def _store(session: Session) -> Iterator[Check]:
     from revoker import anchoring
     from revoker.store import orphans, switches
+    from revoker.store.sealing import key_versions
 
     store = session.store
     yield Check("store", True, f"{store.engine.dialect.name}, the key fits")
+    old = sum(count for version, count in key_versions(store).items() if version != store.keys.seal.current)
+    under = f"version {store.keys.seal.current}; {old} values under an older one"
+    yield Check("sealing key", not old, under, "revoker key rotate" if old else "")
     log = anchoring.check(store, session.settings)
     yield Check(
         "audit log",

@@ -48,11 +48,15 @@ class Session:
     def _open(self, *, create: bool) -> Store:
         from revoker.store import open_store
 
-        if not self.settings.store.key.startswith("vault-transit:"):
+        if not self.settings.store.key.startswith(("vault-transit:", "vault-wrapped:")):
             return open_store(self.settings, create=create)
-        from revoker.egress.vault_transit import transit
+        from revoker.egress.vault_transit import transit, wrapping
 
-        return open_store(self.settings, create=create, vault_transit=transit(self.settings))
+        return open_store(self.settings, create=create, vault_transit=transit(self.settings), wrapping=wrapping(self.settings))
+
+    def reopened(self) -> Store:
+        """The store with the keys as they are now."""
+        return self._open(create=False)
 
 
 def now() -> datetime:

@@ -27,6 +27,7 @@ from revoker.model import Secret
 from revoker.references import resolve
 from revoker.secrets import Keys, VaultTransit, fingerprint, load_keys
 from revoker.store import schema
+from revoker.wrapped import SCHEME, Wrapping, first_rows, unwrap
 
 PRAGMAS = (
     "PRAGMA synchronous = FULL",  # a committed intent survives a power cut
@@ -50,7 +51,9 @@ class Store:
     id: str  # made once with the database; the audit log is bound to it
 
 
-def open_store(settings: Settings, *, create: bool = False, vault_transit: VaultTransit | None = None) -> Store:
+def open_store(
+    settings: Settings, *, create: bool = False, vault_transit: VaultTransit | None = None, wrapping: Wrapping | None = None
+) -> Store:
     """Open the store, bring an older schema up to date, and check that the key fits.
 
     With `create`, a missing database and its key file are made. Raises StoreError or UnresolvedReference.
@@ -64,11 +67,14 @@ def open_store(settings: Settings, *, create: bool = False, vault_transit: Vault
         from revoker.store.migrate import upgrade
 
         upgrade(engine)
-    store_id, mark = _identity(engine)
-    if mark is None:
-        _seal_identity(engine, store_id, load_keys(settings, create=create, vault_transit=vault_transit))
-        store_id, mark = _identity(engine)
-    keys = load_keys(settings, vault_transit=vault_transit)
+    rows = meta_rows(engine)
+    if "key_check" not in rows:
+        _make_identity(engine, settings, create=create, vault_transit=vault_transit, wrapping=wrapping)
+        rows = meta_rows(engine)
+    store_id, mark = rows["store_id"], rows["key_check"]
+    name = settings.store.key.removeprefix(SCHEME)
+    wrapped = name != settings.store.key
+    keys = unwrap(rows, name, wrapping, store_id) if wrapped else load_keys(settings, vault_transit=vault_transit)
     if mark != _mark(keys, store_id):
         engine.dispose()
         raise StoreError(
@@ -249,19 +255,24 @@ def _version(engine: Engine) -> str | None:
         return None if found is None else str(found)
 
 
-def _identity(engine: Engine) -> tuple[str, str | None]:
+def meta_rows(engine: Engine) -> dict[str, str]:
+    """What the store knows of itself: its id, the mark of its key, and wrapped keys."""
     with converted(), engine.connect() as connection:
-        rows: dict[str, Any] = dict(connection.execute(sa.select(schema.meta.c.name, schema.meta.c.value)).all())
-    return rows.get("store_id", uuid.uuid4().hex), rows.get("key_check")
+        return dict(connection.execute(sa.select(schema.meta.c.name, schema.meta.c.value)).all())
 
 
-def _seal_identity(engine: Engine, store_id: str, keys: Keys) -> None:
+def _make_identity(
+    engine: Engine, settings: Settings, *, create: bool, vault_transit: VaultTransit | None, wrapping: Wrapping | None
+) -> None:
     """Give a new database its id and the mark of its key. The first process wins."""
+    id, name = uuid.uuid4().hex, settings.store.key.removeprefix(SCHEME)
+    wrapped = first_rows(name, wrapping, id) if name != settings.store.key else {}
+    keys = unwrap(wrapped, name, wrapping, id) if wrapped else load_keys(settings, create=create, vault_transit=vault_transit)
     with converted(), engine.connect().execution_options(revoker_write=True) as connection, connection.begin():
         serialize(connection, 1)
         if connection.execute(sa.select(schema.meta.c.name)).first() is None:
-            rows = [{"name": "store_id", "value": store_id}, {"name": "key_check", "value": _mark(keys, store_id)}]
-            connection.execute(sa.insert(schema.meta), rows)
+            made = {"store_id": id, "key_check": _mark(keys, id), **wrapped}
+            connection.execute(sa.insert(schema.meta), [{"name": name, "value": value} for name, value in made.items()])
 
 
 def _mark(keys: Keys, store_id: str) -> str:

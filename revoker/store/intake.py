@@ -20,6 +20,7 @@ from revoker.secrets import Keys, seal, unseal
 from revoker.store import schema
 from revoker.store.database import Store, among, insert_many, serialize, writing
 from revoker.store.rows import STATES, AddResult, canonical, parts_from, parts_text
+from revoker.store.sealing import check_newest
 from revoker.store.times import maybe_micros, micros
 
 UNKNOWN_PROVIDER = "unknown"
@@ -59,6 +60,7 @@ def add_findings(store: Store, batch: Sequence[tuple[Finding, Credential | None]
     incoming = _merge(batch)
     with writing(store) as connection:
         serialize(connection, 2)
+        check_newest(connection, store.keys)
         if connection.execute(sa.select(schema.incidents.c.id).where(schema.incidents.c.id == incident)).first() is None:
             raise StoreError(f"There is no incident {incident!r}.", safe="nothing was stored", next="open it first")
         known = _known(connection, list(incoming))
