@@ -22,6 +22,7 @@ from revoker.sdk import (
 DOCS = "https://mariadb.com/kb/en/mariadb-error-code-reference/"
 ALTER_DOCS = "https://mariadb.com/kb/en/alter-user/"
 MYSQL_DOCS = "https://dev.mysql.com/doc/refman/8.4/en/alter-user.html"
+CONFIRM = "Run it once with a made-up account of a MySQL 8.4, and log in with the old and the new password."
 KILL_DOCS = "https://mariadb.com/kb/en/kill/"
 
 
@@ -43,6 +44,7 @@ def _changes(suffix: str, docs: str, *, mariadb: bool) -> tuple[Action, ...]:
             choose=choose,
             observe=says(REFUSED),
             experimental=off,
+            confirm=CONFIRM if off else "",
         ),
         Action(
             suspend,
@@ -55,6 +57,7 @@ def _changes(suffix: str, docs: str, *, mariadb: bool) -> tuple[Action, ...]:
             undo=restore,
             observe=says(DISABLED),
             experimental=off,
+            confirm=CONFIRM if off else "",
         ),
         Action(
             restore,
@@ -67,6 +70,7 @@ def _changes(suffix: str, docs: str, *, mariadb: bool) -> tuple[Action, ...]:
             undo=suspend,
             observe=is_open,
             experimental=off,
+            confirm=CONFIRM if off else "",
         ),
     )
 
@@ -76,6 +80,8 @@ PROVIDER = Provider(
     title="MySQL and MariaDB",
     hosts=(),
     docs="https://mariadb.com/kb/en/documentation/",
+    obtain="CREATE USER rotator IDENTIFIED BY ..., GRANT CREATE USER, CONNECTION ADMIN ON *.* TO rotator, "
+    "GRANT SELECT ON mysql.global_priv TO rotator (MySQL: CREATE USER, CONNECTION_ADMIN, PROCESS, and SELECT ON mysql.user).",
     authority={AUTHORITY: f"the password of a user with {NEEDS}; and {NEEDS_TO_END}", "user": "the name of that user"},
     kinds=(
         Kind(

@@ -3,6 +3,7 @@
 from urllib.parse import unquote
 
 from revoker.sdk import (
+    Answer,
     Binder,
     Bound,
     Credential,
@@ -14,6 +15,8 @@ from revoker.sdk import (
     Unbound,
     Validity,
     Verdict,
+    decided,
+    declares,
     evidence,
     no_authority,
     skip,
@@ -76,6 +79,21 @@ def _identity(reply: Reply) -> Identity | None:
     return Identity(principal=f"{user}@{text_at(reply, 'host') or ''}", scopes=known)
 
 
+ANSWERS = (
+    decided(Validity.LIVE, "authenticated", "logged in, with the password"),
+    decided(
+        Validity.UNKNOWN,
+        "no_password_needed",
+        "the server checks no grants, or took us for nobody, which proves nothing of a password",
+    ),
+    Answer(None, Validity.DEAD, REFUSED, codes=("1045",)),
+    *(Answer(None, Validity.DEAD, DISABLED, codes=(code,)) for code in SHUT),
+    *(Answer(None, Validity.LIVE, reason, codes=(code,)) for code, reason in AFTER_PASSWORD.items()),
+    *(Answer(None, Validity.UNKNOWN, reason, codes=(code,)) for code, reason in UNSURE.items()),
+)
+
+
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One login, read-only, without a retry."""
     return verdict_of(await api.login(ENGINE, cred), api)
