@@ -34,7 +34,7 @@ def doubted(
     if verdict.validity is not Validity.DEAD or verdict.evidence is None or accepted_once:
         return verdict
     if kind.only_named_places:  # a key could open what nobody named; [keys] complete says that there is no such thing
-        tied = settings.keys.complete
+        tied = settings.keys.complete and provider.id == "keys"
     elif kind.host_from is not None:
         tied = bool(cred.parts.get(kind.host_from))
     else:

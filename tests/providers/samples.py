@@ -149,6 +149,13 @@ ROUTABLE = ("gitlab_pat", "gitlab_project_token", "gitlab_group_token")
 CRC_HEX = ("atlassian_api_token",)
 
 
+def _jwt(value: str) -> str:
+    """A token of the operator's own issuer, without an end."""
+    parts = ({"alg": "RS256", "kid": "k1"}, {"iss": "https://idp.acme.example", "sub": "alice", "jti": value[10:30]})
+    head = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    return f"{head}.{value.rsplit('.', 1)[1]}"
+
+
 def _ssh_key(value: str) -> str:
     """An OpenSSH key over a seed that is made from the value."""
     from cryptography.hazmat.primitives import serialization
@@ -182,7 +189,7 @@ MAKERS |= {"bitbucket_access_token": _crc_hex, "bitbucket_app_password": _crc_he
 MAKERS |= {"sentry_org_token": _sentry, "grafana_service_account": _grafana}
 MAKERS |= {"grafana_cloud_token": _grafana_cloud, "elastic_api_key": _elastic}
 MAKERS |= {"aws_ecr_token": _ecr, "algolia_secured_key": _algolia_secured, "github_app_private_key": _pem}
-MAKERS |= {"ssh_private_key": _ssh_key, "tls_private_key": _tls_key}
+MAKERS |= {"jwt": _jwt, "ssh_private_key": _ssh_key, "tls_private_key": _tls_key}
 MAKERS |= {"aws_bedrock_key": _bedrock_key, "aws_bedrock_short_term_key": _bedrock_session_key}
 
 # Kinds of which only some forms can be checked: what a sample must hold.
