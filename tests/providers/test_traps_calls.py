@@ -38,6 +38,9 @@ LOOKS_LIKE_A_READ = {
 }
 
 
+CHANGES = ("send", "aws_write", "github_write", "vault_write", "sql", "command")
+
+
 def asked(kind_id: str) -> list[Sent]:
     """All that a kind's check was ever seen to ask: with no answer that fits, and with each written-down one."""
     provider, kind = OWNERS[kind_id]
@@ -60,7 +63,7 @@ def asked(kind_id: str) -> list[Sent]:
 @pytest.mark.parametrize("kind", [kind.id for _, kind in KINDS])
 def test_a_check_makes_no_call_that_only_looks_like_a_read(kind: str) -> None:
     for sent in asked(kind):
-        assert sent.how in ("get", "query", "aws_read", "login")
+        assert sent.how not in CHANGES
         told = f"{sent.path}?" + "&".join(f"{name}={value}" for name, value in plain({**sent.params, **sent.form}).items())
         for why, call in LOOKS_LIKE_A_READ.items():
             assert not re.search(call, told.rstrip("?")), (kind, why, sent.path)
