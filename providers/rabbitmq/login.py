@@ -6,6 +6,7 @@ Where the operator's [endpoints] names the management API, it tells what the use
 from urllib.parse import unquote
 
 from revoker.sdk import (
+    Answer,
     Credential,
     Identity,
     Reader,
@@ -15,6 +16,8 @@ from revoker.sdk import (
     Verdict,
     basic,
     dead,
+    decided,
+    declares,
     evidence,
     judge,
     live,
@@ -67,6 +70,19 @@ def verdict_of(reply: Reply, cred: Credential, api: Reader) -> Verdict:
     return Verdict(Validity.UNKNOWN, UNSURE.get(reply.code, "undeclared_error"), seen)
 
 
+ANSWERS = (
+    decided(Validity.LIVE, "authenticated", "AMQP let it in"),
+    Answer(None, Validity.LIVE, "no_such_vhost", codes=("530",), says="not found"),
+    Answer(None, Validity.LIVE, "connection_limit", codes=("530",), says="limit"),
+    Answer(None, Validity.LIVE, "no_vhost_right", codes=("530",)),
+    decided(Validity.UNKNOWN, "guest_is_local_only", "403 to the user guest from another machine, with the right password too"),
+    Answer(None, Validity.DEAD, "refused", codes=("403",), says="ACCESS_REFUSED"),
+    *(Answer(None, Validity.UNKNOWN, reason, codes=(code,)) for code, reason in UNSURE.items()),
+    *WHOAMI,
+)
+
+
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One login without a retry; then, where it is configured, one question to the management API."""
     found = verdict_of(await api.login(ENGINE, cred), cred, api)

@@ -3,6 +3,7 @@
 from urllib.parse import unquote
 
 from revoker.sdk import (
+    Answer,
     Credential,
     Identity,
     Reader,
@@ -10,6 +11,8 @@ from revoker.sdk import (
     Secret,
     Validity,
     Verdict,
+    decided,
+    declares,
     evidence,
     skip,
     text_at,
@@ -62,6 +65,18 @@ def _welcomed(reply: Reply, api: Reader) -> Verdict:
     return Verdict(Validity.LIVE, "restricted" if restricted else "authenticated", seen, Identity(principal=user))
 
 
+ANSWERS = (
+    decided(Validity.LIVE, "authenticated", "logged in, after a made-up password was refused"),
+    decided(Validity.LIVE, "restricted", "logged in, and NOPERM to the question for the name"),
+    decided(Validity.UNKNOWN, "no_password_needed", "a made-up password was taken, which proves nothing about this one"),
+    Answer(None, Validity.DEAD, "refused", codes=("WRONGPASS",)),
+    Answer(None, Validity.DEAD, "refused", codes=("ERR",), says="invalid password"),
+    Answer(None, Validity.UNKNOWN, "server_full", codes=("ERR",), says="max number of clients"),
+    *(Answer(None, Validity.UNKNOWN, reason, codes=(code,)) for code, reason in UNSURE.items()),
+)
+
+
+@declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """One connection, without a retry."""
     return verdict_of(await api.login(ENGINE, cred), api)

@@ -16,6 +16,7 @@ from revoker import providers
 from revoker.model import Identity
 from revoker.sdk import Action, Kind, Provider, Reply
 from tests.providers.fake_api import reply_of
+from tests.providers.samples import credential_of
 
 REPLIES = Path(__file__).parent / "replies"
 SOURCES = ("docs", "recorded")
@@ -37,8 +38,9 @@ class Case:
     authority: dict[str, str]
 
     def replies(self) -> list[Reply]:
-        """The answers, as egress would give them."""
-        return [reply_of(call, call["request"].get("host", "")) for call in self.calls]
+        """The answers, as egress would give them; `{user}` in a body is the user of the made-up credential."""
+        user = credential_of(OWNERS[self.kind][1]).parts.get("user", "")
+        return [reply_of(_filled(call, user), call["request"].get("host", "")) for call in self.calls]
 
     def agrees(self, identity: Identity | None) -> bool:
         """True when all that the case says of the identity was read."""
@@ -57,6 +59,14 @@ class Change:
     calls: tuple[dict[str, Any], ...]
     outcome: str
     issued: str  # the value that must come back, for an action that makes one
+
+
+def _filled(node: Any, user: str) -> Any:
+    if isinstance(node, dict):
+        return {name: _filled(value, user) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_filled(value, user) for value in node]
+    return node.replace("{user}", user) if isinstance(node, str) else node
 
 
 def _plain(value: object) -> object:

@@ -13,11 +13,13 @@ from revoker.egress import replies
 from revoker.errors import AuthorityError
 from revoker.model import Credential, Issued, Secret
 from revoker.sdk import Auth, Provider, PublicHalf, Reply, may_query
-from tests.providers.samples import NOW, PARTS
+from tests.providers.samples import NOW, credential_of
 
 T = TypeVar("T")
 ENDPOINT = "https://operator.example"  # stands for what [endpoints] names, for providers without a host of their own
 NOTHING: Mapping[str, Any] = {}
+USUAL_PORTS = (8443, 9200)  # of addresses that name none, or one of another protocol
+SEEDS = 1  # how many made-up credentials of a kind are the operator's own
 READS = ("Get", "List", "Describe", "Simulate")
 
 
@@ -88,6 +90,17 @@ def in_turn(replies: Sequence[Reply]) -> Script:
 def always(reply: Reply) -> Script:
     """Answer everything with the same."""
     return lambda sent: reply
+
+
+def _own_hosts(provider: Provider) -> set[str]:
+    """What came with the made-up credentials of a provider's kinds, with and without the port."""
+    found = set()
+    for kind in (kind for kind in provider.kinds if kind.host_from):
+        for seed in range(SEEDS):
+            parts = credential_of(kind, seed).parts
+            host = parts[kind.host_from or ""]
+            found |= {host, f"{host}:{parts.get('port')}", *(f"{host}:{port}" for port in USUAL_PORTS)}
+    return found
 
 
 class FakeReader:
@@ -167,12 +180,9 @@ class FakeReader:
         return self._ask(Sent("ask", "ASK", credential.parts.get("host", ""), f"{engine} {question}"))
 
     def _host(self, host: str | None) -> str:
-        if host is not None and not (host == PARTS["host"] and any(kind.host_from for kind in self.provider.kinds)):
-            own = host == PARTS["host"] and any(kind.host_from for kind in self.provider.kinds)  # the credential's, and ours
-            assert host in self.provider.hosts or host in self.provider.operator_hosts or own, (
-                f"{host} is not one of the provider's hosts"
-            )
         if host is not None:
+            known = {*self.provider.hosts, *self.provider.operator_hosts, *_own_hosts(self.provider)}
+            assert host in known, f"{host} is not one of the provider's hosts"
             return host
         return self.provider.hosts[0] if self.provider.hosts else ENDPOINT.removeprefix("https://")
 

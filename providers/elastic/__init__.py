@@ -1,9 +1,10 @@
-"""Elasticsearch: API keys, which carry their own id, and tokens of service accounts, at the operator's cluster."""
+"""Elasticsearch: users by their URI, API keys, which carry their own id, and tokens of service accounts, at the operator's cluster."""
 
 import base64
 import re
 from datetime import timedelta
 
+from revoker.providers.elastic.users import USER
 from revoker.sdk import (
     Action,
     Auth,
@@ -132,6 +133,7 @@ PROVIDER = Provider(
     authority={"api_key": NEEDS},
     check_authority=can_read("api_key", {"a working key": "/_security/_authenticate"}, auth=api_key),
     kinds=(
+        USER,
         Kind(
             id="elastic_api_key",
             title="Elasticsearch API key",
