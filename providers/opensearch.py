@@ -17,6 +17,7 @@ from revoker.sdk import (
     Verdict,
     basic,
     dead,
+    decided,
     declares,
     example_value,
     judge,
@@ -47,7 +48,11 @@ def realm(reply: Reply) -> str | None:
     return REALM if reply.status == 401 and REALM in asked else reply.code
 
 
-@declares(*ANSWERS)
+@declares(
+    decided(Validity.LIVE, "authenticated", "the answer names this very user", status=200),
+    decided(Validity.UNKNOWN, "another_user", "the answer names somebody else: anybody is let in", status=200),
+    *ANSWERS[1:],
+)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask who this is. A cluster that lets anybody in names somebody else: that says nothing of this password."""
     word = unquote(cred.secret.reveal().partition("://")[2].rpartition("@")[0].partition(":")[2])

@@ -17,6 +17,7 @@ from revoker.sdk import (
     Verdict,
     basic,
     dead,
+    decided,
     declares,
     example_value,
     judge,
@@ -65,7 +66,12 @@ def realm(reply: Reply) -> str | None:
     return REALM if reply.status == 401 and REALM in asked else reply.code
 
 
-@declares(*ANSWERS, *OPENSEARCH)
+@declares(
+    decided(Validity.LIVE, "authenticated", "the answer of either product names this very user", status=200),
+    decided(Validity.UNKNOWN, "another_user", "the answer names somebody else: anybody is let in", status=200),
+    *ANSWERS[1:],
+    *OPENSEARCH[1:],
+)
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """Ask who this is; once more at OpenSearch's path where the first is none of the cluster's."""
     reply = await api.get(WHO, auth=login_of(cred), host=place_of(cred))

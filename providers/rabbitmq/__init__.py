@@ -16,6 +16,7 @@ PROVIDER = Provider(
     hosts=(),
     docs="https://www.rabbitmq.com/docs",
     authority={AUTHORITY: f"the password of {NEEDS}", "user": "the name of that user"},
+    obtain="rabbitmqctl add_user rotator, and rabbitmqctl set_user_tags rotator administrator; it needs no right in any virtual host",
     check_authority=rights,
     kinds=(
         Kind(

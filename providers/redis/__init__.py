@@ -27,6 +27,7 @@ PROVIDER = Provider(
     hosts=(),
     docs="https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/",
     authority={AUTHORITY: f"the password of {NEEDS}", "user": "the name of that user"},
+    obtain="ACL SETUSER rotator on >... -@all +acl +config|get +config|set +config|rewrite +client|kill",
     kinds=(
         Kind(
             id="redis_uri",

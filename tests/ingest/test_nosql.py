@@ -26,6 +26,8 @@ OPTIONS = (
         ("valkey://app:{}@cache.example:6380", "redis://app:{}@cache.example:6380", "redis_uri"),
         ("valkeys://app:{}@[::1]", "rediss://app:{}@[::1]:6379", "redis_uri"),
         ("amqp://app:{}@mq.example", "amqp://app:{}@mq.example:5672", "amqp_uri"),
+        ("clickhouse+https://app:{}@ch.example/logs", "clickhouses://app:{}@ch.example:8443/logs", "clickhouse_uri"),
+        ("jdbc:clickhouse://app:{}@ch.example:8123", "clickhouse://app:{}@ch.example:8123", "clickhouse_uri"),
         ("AMQPS://app:{}@mq.example/%2fbilling/", "amqps://app:{}@mq.example:5671/%2fbilling", "amqp_uri"),
     ],
 )
