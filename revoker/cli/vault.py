@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from revoker.cli import output
+from revoker.cli import output, vault_handover
 from revoker.cli.session import session_of
 from revoker.errors import ExitCode, UsageError
 
@@ -14,8 +14,11 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="The least-privilege policies that revoker needs in Vault or OpenBao.",
+    help="The least-privilege policies that revoker needs in Vault or OpenBao; a new secret for a person.",
 )
+
+
+app.add_typer(vault_handover.app, name="handover")
 
 
 @app.command("policy")

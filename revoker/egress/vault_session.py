@@ -59,9 +59,9 @@ class Session:
             answer = self._send(method, path, body, self._another(token), changes=changes, headers=headers)
         return answer
 
-    def plain(self, method: str, path: str) -> Answer:
-        """One call without a token, for what anybody may ask (`sys/health`)."""
-        return self._send(method, path, None, None)
+    def plain(self, method: str, path: str, body: Any = None, *, token: Secret | None = None) -> Answer:
+        """One call without our token, for what anybody may ask (`sys/health`); or with another one, which it may use up."""
+        return self._send(method, path, body, token, changes=token is not None)
 
     def token(self) -> Secret:
         """The token, from its reference or by a login; renewed at two thirds of its life."""

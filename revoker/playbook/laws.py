@@ -61,6 +61,8 @@ def _references(book: Playbook) -> None:
         where = f"Playbook {book.id}, step {step.id}"
         need(step.of == "old" or "issue" in seen, f"{where}: there is no new credential before an issue step.")
         need(step.do != "restore" or not seen or "suspend" in seen, f"{where}: nothing was suspended before.")
+        if step.do == "hand_over":
+            need("issue" in seen and "verify" in seen, f"{where}: a new secret is handed over after `issue` and `verify`.")
         if step.do == "destroy_old_versions":
             need("issue" in seen and "prove" in seen, f"{where}: old versions go after `issue` and `prove`.")
         seen.append(step.do)

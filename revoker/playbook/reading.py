@@ -28,6 +28,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {  # which keys a step may have beside id,
     "prove": (),
     "guide": ("of",),
     "notify": ("to",),
+    "hand_over": ("for",),
     "destroy_old_versions": (),
 }
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -42,6 +43,7 @@ PLAYBOOK_ID = re.compile(r"[a-z][a-z0-9-]{1,40}")
 STEP_ID = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
 LONGEST_WAIT = timedelta(days=90)
+SHORTEST_HAND, LONGEST_HAND = timedelta(minutes=5), timedelta(minutes=60)
 
 
 def load_playbook(path: Path) -> Playbook:
@@ -133,12 +135,14 @@ def _step(book: str, number: int, table: Any) -> Step:
 
 
 def _wait(where: str, do: str, table: Mapping[str, Any]) -> timedelta:
-    if do != "wait":
+    if do not in ("wait", "hand_over"):
         return timedelta()
     try:
         lasts = duration(table.get("for"))
     except ValueError as error:
         raise ConfigError(f"{where}: {error}.") from None
+    if do == "hand_over":
+        need(SHORTEST_HAND <= lasts <= LONGEST_HAND, f"{where}: a hand-over lasts 5 to 60 minutes.")
     need(timedelta() < lasts <= LONGEST_WAIT, f"{where}: a wait is longer than nothing and at most 90 days.")
     return lasts
 

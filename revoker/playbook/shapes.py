@@ -33,7 +33,7 @@ class Step:
     into: str | None = None  # issue: "destination"
     of: str = "old"  # verify, guide: which credential
     expect: str | None = None  # verify: live or dead
-    lasts: timedelta = timedelta()  # wait
+    lasts: timedelta = timedelta()  # wait, hand_over
     to: str = "owner"  # notify
     note: str = ""  # shown in the plan
 

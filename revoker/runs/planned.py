@@ -109,10 +109,12 @@ def _built_in(step: Step, facts: Facts, settings: Settings) -> PlannedStep:
     elif step.do == "wait":
         lasts = step.lasts if settings.limits.soak is None else settings.limits.soak
         planned |= {"seconds": int(lasts / timedelta(seconds=1))}
+    elif step.do == "hand_over":
+        planned |= {"who": "a person", "seconds": int(step.lasts / timedelta(seconds=1))}
     elif step.do == "notify":
         consumers = list(facts.destination.consumers) if facts.destination else []
         planned |= {"to": step.to, "consumers": consumers, "whom": facts.kind.manual.notify}
-    if step.do == "destroy_old_versions" or step.of == "new":
+    if step.do in ("destroy_old_versions", "hand_over") or step.of == "new":
         place = facts.destination
         planned["destination"] = {"path": place.path, "fields": dict(place.fields)} if place else None
     return planned

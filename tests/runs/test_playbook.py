@@ -39,7 +39,7 @@ def test_one_always_fits() -> None:
     assert not guided.effects
     assert not guided.kinds
     by_name = {book.id for book in load_playbooks().values() if book.prefer > guided.prefer}
-    wide = {"vault-entity", "vault-lease-prefix", "vault-take-over", "vault-database-root"}
+    wide = {"rotate-and-hand-over", "vault-entity", "vault-lease-prefix", "vault-take-over", "vault-database-root"}
     assert by_name == {"restore"} | wide  # never chosen by themselves
 
 
