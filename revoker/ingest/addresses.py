@@ -19,12 +19,15 @@ class Family:
 
 POSTGRESQL = Family("postgresql", 5432, own_database=True)
 MYSQL = Family("mysql", 3306)
+MSSQL = Family("mssql", 1433)
 FAMILIES: Mapping[str, Family] = {
     "postgres": POSTGRESQL,
     "postgresql": POSTGRESQL,
     "mysql": MYSQL,
     "mysql2": MYSQL,
     "mariadb": MYSQL,
+    "mssql": MSSQL,
+    "sqlserver": MSSQL,
 }
 STARTS = re.compile(r"(jdbc:)?([a-z]{2,20}2?)(?:[+:]\w{1,20})?://", re.IGNORECASE)
 LOGIN = re.compile(r"([^:@/\s]{1,256}):([^@/\s]{1,1024})@")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from revoker import catalog
-from revoker.ingest import addresses, claims, halves
+from revoker.ingest import addresses, claims, connection_strings, halves
 from revoker.ingest.source import Source, text_lines
 from revoker.model import Finding, Location
 
@@ -36,7 +36,8 @@ def counts(name: str, value: str) -> bool:
     if not value or len(value) < 6:
         return halves.SAYS_DOCKER_USER.search(name) is not None and bool(value)
     says = SAYS_SECRET.search(name) or halves.SAYS_ROLE_ID.search(name) or halves.SAYS_DOCKER_USER.search(name)
-    shaped = halves.AWS_ID.fullmatch(value) or LOGIN_IN_URL.match(value) or addresses.normal(value)
+    login = LOGIN_IN_URL.match(value) or addresses.normal(value) or connection_strings.normal(value)
+    shaped = halves.AWS_ID.fullmatch(value) or login
     return bool(says or shaped or catalog.name_kinds(value, variable=name))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from revoker import catalog
-from revoker.ingest import addresses, halves, nosql
+from revoker.ingest import addresses, connection_strings, halves, nosql
 from revoker.model import NOTHING, Credential, Finding, Secret, ValueState
 from revoker.sdk import Kind
 
@@ -56,7 +56,7 @@ class Namer:
     def _new(self, value: str, finding: Finding) -> Named:
         if finding.parts.get("half") == "aws_id":
             return self._key_id_alone(value, finding)
-        address = addresses.normal(value) or nosql.normal(value)
+        address = addresses.normal(value) or nosql.normal(value) or connection_strings.normal(value)
         value, parts = address if address is not None else (value, {})
         kind = self._kind(value, finding)
         if kind is None:

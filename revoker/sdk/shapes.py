@@ -127,7 +127,8 @@ class Reader(Protocol):
 
         `engine` is a row of egress.databases.ENGINES. PostgreSQL's row: user, superuser, createrole, createdb,
         replication, bypassrls, valid_until, and `used_password`, which is False when the server let us in without
-        asking for one. There is no status.
+        asking for one. MySQL's: user and host of the account, version, tls, grants without hashes, `unguarded` when the
+        server checks none; even a refusal tells version and tls. SQL Server's: user, version, sysadmin. There is no status.
         """
         ...
 
