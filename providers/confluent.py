@@ -3,6 +3,8 @@
 A key of a Kafka cluster is refused by the Cloud API though it works, so a key is never tried: the operator's own key looks it up.
 """
 
+import base64
+import zlib
 from datetime import timedelta
 
 from revoker.sdk import (
@@ -24,6 +26,7 @@ from revoker.sdk import (
     Writer,
     as_authority,
     basic,
+    checksum,
     decided,
     declares,
     example_value,
@@ -94,6 +97,13 @@ async def is_gone(bound: Bound, api: Reader) -> bool | None:
     return {200: False, 404: True}.get(reply.status or 0) if reply.trouble is None else None
 
 
+def right_sum(value: str) -> bool:
+    """A secret of the new form ends in six characters of the CRC-32 of the 54 before them, its lowest byte first."""
+    if len(value) != 64 or not value.startswith("cflt"):
+        return True
+    return base64.b64encode(zlib.crc32(value[4:58].encode()).to_bytes(4, "little")).decode()[:6] == value[58:]
+
+
 PROVIDER = Provider(
     id="confluent",
     title="Confluent Cloud",
@@ -123,7 +133,7 @@ PROVIDER = Provider(
                 notify="the key's owner and the cluster's",
                 proves="the organisation does not list the key any more, and its clients are refused",
             ),
-            offline=(example_value,),
+            offline=(example_value, checksum(right_sum)),
             labels={"trufflehog": ("Confluent",), "gitleaks": ("confluent-secret-key",), "list": ("confluent_api_key",)},
             actions=(
                 # General knowledge. To confirm: delete a test key by its id.

@@ -97,7 +97,19 @@ async def revoke(bound: Bound, api: Writer) -> Receipt:
 
 def _action(id: str, effect: Effect, run: Mutation, undo: str | None) -> Action:
     seen = None if effect is Effect.RESTORE else seen_dead(verify)
-    return Action(id, effect, run, bind, NEEDS, TOKENS_DOCS, authority="token", undo=undo, observe=seen)
+    return Action(
+        id,
+        effect,
+        run,
+        bind,
+        NEEDS,
+        TOKENS_DOCS,
+        authority="token",
+        undo=undo,
+        observe=seen,
+        experimental=True,  # the fields of the call are not read on a page
+        confirm="on a test instance make a token, disable, enable and delete it by its id, and see the answers",
+    )
 
 
 PROVIDER = Provider(

@@ -19,6 +19,7 @@ from revoker.sdk import (
     checksum,
     example_value,
     guided,
+    known_examples,
     no_safe_check,
 )
 
@@ -91,6 +92,11 @@ STORAGE_ACTIONS = (
 )
 
 
+AZURITE = (
+    "0011cc25eb4320717494d2703e8cba85743e71b500283c21c8b88147992f9059"  # the account key of Azure's emulator, which everybody has
+)
+
+
 def _key(id: str, title: str, pattern: str, *offline: OfflineCheck, ambiguous: bool = False) -> Kind:
     return Kind(
         id=id,
@@ -110,7 +116,7 @@ def _key(id: str, title: str, pattern: str, *offline: OfflineCheck, ambiguous: b
             notify="the subscription's owners",
         ),
         host_from="host",
-        offline=(example_value, *offline),
+        offline=(example_value, known_examples(AZURITE), *offline),
         actions=STORAGE_ACTIONS,
         irreversible_loss="every shared access signature that was made with the key",
         ambiguous=ambiguous,
