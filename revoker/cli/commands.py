@@ -64,7 +64,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("drill", "Rehearse on fake providers on this machine."),
             Entry("stop", "The kill switch: no more changes, anywhere."),
             Entry("start", "Allow changes again."),
-            Entry("vault", "What revoker needs in Vault or OpenBao."),
+            Entry("vault", "Leaked values in Vault or OpenBao: find them; policies; handing over."),
             Entry("key", "Which key seals the stored secrets; rotate it."),
             Entry("audit", "Verify, export or anchor the chained audit log."),
             Entry("person", "Show what is kept about a person, or erase it."),

@@ -43,6 +43,8 @@ def _tell(doc: Mapping[str, Any]) -> None:
     events = [(event.at, event.what, event.after) for event in story.timeline(doc)]
     output.table(Table(("time (UTC)", "what", "since ingest"), events, fold=("what",)))
     output.table(Table(("found in",), [(spot,) for spot in story.places(doc)]))
+    for place in story.homes(doc):
+        output.line(f"in Vault: {place}")
     for run in doc["runs"]:
         output.line(
             f"run {run['id']}: {run['playbook']}, {run['state']}, step {run['step'] or '-'} {run['message'] or ''}".rstrip()

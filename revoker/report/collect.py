@@ -13,6 +13,7 @@ from revoker.report.metrics import Metrics, measure
 if TYPE_CHECKING:
     from revoker.store.credentials import CredentialRow, Selection, VerdictRow
     from revoker.store.database import Store
+    from revoker.store.homes import Home
     from revoker.store.incidents import Incident
     from revoker.store.orphans import Orphan
     from revoker.store.runs import JournalRow, RunRow
@@ -37,6 +38,7 @@ class Member:
     locations: tuple[Location, ...]
     verdicts: tuple[VerdictRow, ...]
     runs: tuple[RunStory, ...]
+    homes: tuple[Home, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +88,17 @@ def metrics_of(store: Store, rows: Sequence[CredentialRow], selection: Selection
 
 def members(store: Store, rows: Sequence[CredentialRow]) -> Iterator[Member]:
     """Each credential with its places, answers and runs."""
-    from revoker.store import credentials, runs
+    from revoker.store import credentials, homes, runs
 
     fingerprints = [row.fingerprint for row in rows]
     spots, answers = credentials.locations_of(store, fingerprints), credentials.history_of(store, fingerprints)
+    stand = homes.homes_of(store, fingerprints)
     told: dict[str, list[RunStory]] = {}
     for run in runs.list_runs(store, fingerprint=fingerprints) if rows else ():
         told.setdefault(run.fingerprint, []).append(RunStory(run, tuple(runs.journal(store, run.id))))
     for row in rows:
         fp = row.fingerprint
-        yield Member(row, tuple(spots.get(fp, ())), tuple(answers.get(fp, ())), tuple(told.get(fp, ())))
+        yield Member(row, tuple(spots.get(fp, ())), tuple(answers.get(fp, ())), tuple(told.get(fp, ())), tuple(stand.get(fp, ())))
 
 
 def _orphans(store: Store, rows: Sequence[CredentialRow], selection: Selection) -> list[Orphan]:

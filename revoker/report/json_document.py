@@ -14,6 +14,7 @@ from revoker.sdk import Kind
 
 if TYPE_CHECKING:
     from revoker.store.credentials import CredentialRow, VerdictRow
+    from revoker.store.homes import Home
     from revoker.store.orphans import Orphan
     from revoker.store.runs import JournalRow, RunRow
 
@@ -108,6 +109,7 @@ def member(found: Member) -> dict[str, Any]:
         "times": {name: iso(getattr(row, name)) for name in TIMES},
         "verdicts": [verdict(one) for one in found.verdicts],
         "runs": [run_story(one) for one in found.runs],
+        "vault": [home(one) for one in found.homes],
         "residual": _residual(row, kind),
         "manual": _manual(kind),
         "docs": kind.docs if kind else None,
@@ -149,6 +151,21 @@ def run_story(story: RunStory) -> dict[str, Any]:
         **run(story.run),
         "journal": [{"at": iso(row.at), "step": row.step, "phase": row.phase, "data": dict(row.data)} for row in story.journal],
         "receipts": [made for row in story.journal if (made := _receipt(row)) is not None],
+    }
+
+
+def home(found: Home) -> dict[str, Any]:
+    """One place in Vault that holds a part of a credential."""
+    return {
+        "fingerprint": found.fingerprint,
+        "path": found.path,
+        "field": found.field,
+        "part": found.part,
+        "engine": found.engine,
+        "versions": list(found.versions),
+        "newest": found.newest,
+        "how": found.how,
+        "at": iso(found.at),
     }
 
 

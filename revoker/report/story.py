@@ -151,6 +151,21 @@ def places(credential: Mapping[str, Any]) -> list[str]:
     return [*lines, f"and {more} more"] if more > 0 else lines
 
 
+def home(versions: Sequence[int], *, newest: bool) -> str:
+    """In which versions a value stands."""
+    numbers = [number for number in versions if number]
+    listed = f"versions {', '.join(map(str, numbers))}" if len(numbers) > 1 else f"version {numbers[0]}" if numbers else ""
+    return f"{listed}{', ' if listed else ''}{'in use' if newest else 'not in use any more'}"
+
+
+def homes(credential: Mapping[str, Any]) -> list[str]:
+    """Where in Vault it stands, one line each."""
+    return [
+        clean(f"{one['path']} {one['field']} ({one['part']}; {home(one['versions'], newest=one['newest'])})")
+        for one in credential["vault"]
+    ]
+
+
 def timeline(credential: Mapping[str, Any]) -> list[Event]:
     """What happened to a credential, in order."""
     times = credential["times"]

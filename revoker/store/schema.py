@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-HEAD = "0003"  # the revision of this schema; compared with the alembic_version row without importing Alembic
+HEAD = "0004"  # the revision of this schema; compared with the alembic_version row without importing Alembic
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -224,6 +224,22 @@ orphans = Table(
     _time("resolved_at", null=True),
     _text("resolved_why", null=True),
     UniqueConstraint("provider", "target", "run_id"),
+)
+
+homes = Table(  # where in Vault a leaked value stands, as `vault find` saw it; never the value
+    "homes",
+    metadata,
+    _id(),
+    _credential(),
+    _text("path"),
+    _text("field"),
+    _text("part"),
+    _number("engine"),
+    _text("versions"),
+    _number("newest"),
+    _text("how"),
+    _time("at"),
+    UniqueConstraint("credential_id", "path", "field", "part"),
 )
 
 events = Table(

@@ -1,0 +1,1 @@
+"""Where in Vault leaked values stand, and who read them there."""
