@@ -234,9 +234,11 @@ PROVIDER = Provider(
             ),
             residual=(
                 Residual(
-                    "services that check the signature alone, until the token's end", None, "by hand: withdraw the signing key"
+                    "services that check the signature alone, until the token's end",
+                    None,
+                    "a person who withdraws the signing key",
                 ),
-                Residual("refresh tokens and sessions of the same sign-in", None, "by hand: end the session at the issuer"),
+                Residual("refresh tokens and sessions of the same sign-in", None, "a person who ends the session at the issuer"),
             ),
             budget=Budget(per_second=5, in_flight=4),
             account=lambda cred: cred.parts.get("issuer"),

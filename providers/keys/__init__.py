@@ -39,8 +39,10 @@ KRL_DOCS = "https://man.openbsd.org/ssh-keygen#KEY_REVOCATION_LISTS"
 PKI_DOCS = "https://openbao.org/api-docs/secret/pki/"
 BODY = r"(?:[A-Za-z0-9+/=]{1,76}\n)+"
 HEADERS = r"(?:[A-Za-z-]{1,40}: [^\n]{1,200}\n)*\n?"
-SESSIONS = Residual("SSH sessions that are open now", None, "by hand: end them on each host (pkill -KILL -u USER, or loginctl)")
-COPIES = Residual("what was read or signed with it, and keys that it was used to plant", None, "by hand, from the hosts' logs")
+SESSIONS = Residual(
+    "SSH sessions that are open now", None, "a person on each host (pkill -KILL -u USER, or loginctl terminate-user)"
+)
+COPIES = Residual("what was read or signed with it, and keys that it was used to plant", None, "a person, from the hosts' logs")
 
 FORGES = (
     Action(
