@@ -88,11 +88,11 @@ def write(folder: Path) -> None:
 
 
 def _helps(found: Any, path: str) -> Iterator[str]:
-    """The help of a command, and of its own commands."""
+    """The help of a command, and of its own commands, and of theirs."""
     yield _help(found, path)
     for name, inner in getattr(found, "commands", {}).items():
         yield f"#### {path} {name}\n"
-        yield _help(inner, f"{path} {name}")
+        yield from _helps(inner, f"{path} {name}")
 
 
 def _help(found: Any, path: str) -> str:
