@@ -91,27 +91,54 @@ def public_parts(kind: Kind, value: str) -> dict[str, str]:
 def name_kinds(
     value: str, *, label: str | None = None, scanner: str | None = None, variable: str | None = None
 ) -> tuple[str, ...]:
-    """The kinds a value may be of, best first; empty when none fits.
+    """The kinds that a value is named as, best first; empty when none fits, or none of those that fit is named.
 
     The value's own shape decides. A label only orders what the shape leaves open, and lets a weak
     (`ambiguous`) pattern count; the name of the variable that held the value does the latter too.
     """
+    known, said, words = catalogue(), labelled(label, scanner), _words(variable)
+    fits = _fitting(value, said, words)
+    return tuple(
+        kind for kind in fits if not known.kinds[kind].ambiguous or kind in said or _named_by(words, known.owners[kind].id, kind)
+    )
+
+
+def candidates(
+    value: str, *, label: str | None = None, scanner: str | None = None, variable: str | None = None
+) -> tuple[str, ...]:
+    """The kinds that a value may be of besides the one it was named as, best first; all that fit, when it was not named.
+
+    A shape of its own leaves no doubt, and among weak ones a label leaves none about those that it does not say.
+    """
+    known, said, words = catalogue(), labelled(label, scanner), _words(variable)
+    named = name_kinds(value, label=label, scanner=scanner, variable=variable)
+    if not named:
+        return tuple(_fitting(value, said, words))
+    first, others = named[0], named[1:]
+    return tuple(
+        kind
+        for kind in others
+        if known.kinds[kind].ambiguous == known.kinds[first].ambiguous and (kind in said) == (first in said)
+    )
+
+
+def _fitting(value: str, said: frozenset[str], words: frozenset[str]) -> list[str]:
+    """All kinds whose pattern fits: distinctive shapes first, then those that the label and the variable speak for."""
     known = catalogue()
     if not value or len(value) > LONGEST:
-        return ()
+        return []
+
     fits = [kind for kind, pattern in known.patterns.items() if pattern.fullmatch(value)]
-    if not fits:
-        return ()
-    said, words = labelled(label, scanner), _words(variable)
-    named = [
-        kind for kind in fits if not known.kinds[kind].ambiguous or kind in said or _named_by(words, known.owners[kind].id, kind)
-    ]
+    sure = {known.owners[kind].id for kind in fits if not known.kinds[kind].ambiguous and not known.kinds[kind].fallback}
 
-    def rank(kind: str) -> tuple[bool, bool, bool, int, int]:
+    def rank(kind: str) -> tuple[bool, bool, bool, bool, int, int]:
         weak, fallback = known.kinds[kind].ambiguous, known.kinds[kind].fallback
-        return fallback, kind not in said, weak, -len(words & _words(kind)) if weak else 0, known.order[kind]
+        foreign = (
+            weak and bool(sure) and known.owners[kind].id not in sure
+        )  # a label takes no value to another vendor than its shape
+        return fallback, foreign, kind not in said, weak, -len(words & _words(kind)) if weak else 0, known.order[kind]
 
-    return tuple(sorted(named, key=rank))
+    return sorted(fits, key=rank)
 
 
 def labelled(label: str | None, scanner: str | None) -> frozenset[str]:

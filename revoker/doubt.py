@@ -11,10 +11,11 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from revoker.config import Settings
-from revoker.model import Credential, Location, Validity, Verdict
+from revoker.model import CANDIDATES, Credential, Location, Validity, Verdict
 from revoker.sdk import Kind, Provider
 
 ELSEWHERE = "perhaps_another_host"
+ANOTHER_KIND = "perhaps_another_kind"
 
 
 def doubted(
@@ -33,6 +34,8 @@ def doubted(
     """
     if verdict.validity is not Validity.DEAD or verdict.evidence is None or accepted_once:
         return verdict
+    if cred.parts.get(CANDIDATES):  # its shape is of other kinds too, and no report said for good which it is
+        return replace(verdict, validity=Validity.UNKNOWN, reason=ANOTHER_KIND)
     if kind.only_named_places:  # a key could open what nobody named; [keys] complete says that there is no such thing
         tied = settings.keys.complete and provider.id == "keys"
     elif kind.host_from is not None:

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
+CANDIDATES = "candidates"  # the public part that lists the other kinds a value may be of; empty once a report named it
+
 
 class Validity(StrEnum):
     """Whether a credential works at its provider. Only a declared answer makes LIVE or DEAD."""

@@ -18,7 +18,7 @@ from revoker.config import Settings
 from revoker.doubt import doubted
 from revoker.errors import EgressRefused, RevokerError
 from revoker.log import get_logger
-from revoker.model import Credential, Location, Status, Validity, Verdict
+from revoker.model import CANDIDATES, Credential, Location, Status, Validity, Verdict
 from revoker.sdk import Kind, Propagation
 from revoker.store import credentials as rows_of
 from revoker.store import incidents
@@ -220,7 +220,7 @@ class _Sweep:
 
     def _without_call(self, row: CredentialRow, kind: Kind | None, cred: Credential, *, attested: bool) -> Verdict | None:
         if kind is None:
-            return Verdict(Validity.SKIPPED, "unsupported")
+            return Verdict(Validity.SKIPPED, "ambiguous" if row.parts.get(CANDIDATES) else "unsupported")
         claim = gate.Claim(attested, self._places(row))
         return gate.why_not(catalog.provider_of(kind.id), kind, cred, self.settings, claim, self.clock())
 

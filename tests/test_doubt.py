@@ -10,7 +10,7 @@ import pytest
 
 from revoker import catalog
 from revoker.config import Settings
-from revoker.doubt import ELSEWHERE, doubted
+from revoker.doubt import ANOTHER_KIND, ELSEWHERE, doubted
 from revoker.model import Credential, Evidence, Location, Secret, Validity, Verdict
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -112,3 +112,14 @@ def test_a_kind_with_a_host_of_its_own_is_tied_by_that_host_alone() -> None:
     asked = {"accepted_once": False, "places": list}
     assert doubted(provider, kind, cred, refused(OWN), Settings(), **asked).validity is Validity.DEAD  # type: ignore[arg-type]
     assert doubted(provider, kind, without, refused(OWN), Settings(), **asked).reason == ELSEWHERE  # type: ignore[arg-type]
+
+
+def test_a_value_that_may_be_another_kinds_dies_by_no_refusal() -> None:
+    provider, kind = catalog.providers()["stability"], catalog.kinds()["stability_api_key"]
+    cred = Credential(kind.id, "fp_1", Secret("made-up"))
+    open_one = replace(cred, parts={**cred.parts, "candidates": "another_key"})
+    asked = {"accepted_once": False, "places": list}
+    assert doubted(provider, kind, cred, refused(OWN), Settings(), **asked).validity is Validity.DEAD  # type: ignore[arg-type]
+    assert doubted(provider, kind, open_one, refused(OWN), Settings(), **asked).reason == ANOTHER_KIND  # type: ignore[arg-type]
+    once = {"accepted_once": True, "places": list}
+    assert doubted(provider, kind, open_one, refused(OWN), Settings(), **once).validity is Validity.DEAD  # type: ignore[arg-type]

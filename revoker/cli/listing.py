@@ -33,7 +33,7 @@ def credentials(rows: Sequence[CredentialRow], places: Mapping[str, Sequence[Loc
         rows=[
             (
                 row.fingerprint[:SHORT],
-                row.kind,
+                kind_of(row),
                 row.status.value,
                 row.reason.replace("_", " ") or "not asked yet",
                 (row.identity and (row.identity.account or row.identity.principal)) or "-",
@@ -49,6 +49,14 @@ def credentials(rows: Sequence[CredentialRow], places: Mapping[str, Sequence[Loc
         drop=("checked", "account", "findings", "first place"),
         note=f"and {hidden} more; `revoker status --all` shows them" if hidden else "",
     )
+
+
+def kind_of(row: CredentialRow) -> str:
+    """The kind, and how many others it may be of: `revoker show` lists them."""
+    from revoker.report.json_document import candidates
+
+    found = candidates(row)
+    return f"{row.kind} (or {found[0]}{f' +{len(found) - 1}' if found[1:] else ''})" if found else row.kind
 
 
 def places(store: Store, rows: Iterable[CredentialRow]) -> Mapping[str, Sequence[Location]]:

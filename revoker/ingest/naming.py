@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypedDict
 
 from revoker import catalog
 from revoker.ingest import addresses, connection_strings, halves, nosql
-from revoker.model import NOTHING, Credential, Finding, Secret, ValueState
+from revoker.model import CANDIDATES, NOTHING, Credential, Finding, Secret, ValueState
 from revoker.sdk import Kind
 
 PAIRED_IDS = ("key_id", "role_id", "username")
 MOST_REMEMBERED = 200_000
+MOST_CANDIDATES = 12  # kinds that are listed for a value of a shape that many share
 Fingerprint = Callable[[str, Secret], str]
 
 
@@ -21,7 +23,7 @@ class Named:
 
     credential: Credential | None
     state: ValueState
-    skipped: str | None = None  # masked, cut_off, no_value, unsupported, incomplete, unpaired
+    skipped: str | None = None  # masked, cut_off, no_value, unsupported, ambiguous, incomplete, unpaired
 
 
 @dataclass(slots=True)
@@ -59,13 +61,13 @@ class Namer:
         address = addresses.normal(value) or nosql.normal(value) or connection_strings.normal(value)
         value, parts = address if address is not None else (value, {})
         kind = self._kind(value, finding)
+        perhaps = _candidates(value, finding, kind)
         if kind is None:
             secret = Secret(value)
-            credential = Credential(
-                catalog.UNKNOWN, self.fingerprint(catalog.UNKNOWN, secret), secret, NOTHING, finding.secret_parts
-            )
-            return Named(credential, ValueState.RAW, "unsupported")
-        parts = {**_wanted(kind, finding.parts), **catalog.public_parts(kind, value), **parts}
+            fingerprint = self.fingerprint(catalog.UNKNOWN, secret)
+            credential = Credential(catalog.UNKNOWN, fingerprint, secret, perhaps, finding.secret_parts)
+            return Named(credential, ValueState.RAW, "ambiguous" if perhaps else "unsupported")
+        parts = {**_wanted(kind, finding.parts), **catalog.public_parts(kind, value), **parts, **perhaps}
         secret = Secret(value)
         credential = Credential(kind.id, self.fingerprint(kind.id, secret), secret, parts, finding.secret_parts)
         whole = all(parts.get(part) for part in kind.needs) and all(part in finding.secret_parts for part in kind.needs_secret)
@@ -78,9 +80,7 @@ class Namer:
         by_parts = _kind_by_parts(value, finding)
         if by_parts in kinds:
             return kinds[by_parts]
-        variable = finding.parts.get("variable")
-        label = None if finding.location.source == "env" else finding.rule
-        names = catalog.name_kinds(value, label=label, scanner=finding.location.source, variable=variable)
+        names = catalog.name_kinds(value, **_said(finding))
         if names:
             return kinds[self.kind_of.setdefault(value, names[0])]
         return kinds.get(self.kind_of.get(value, ""))
@@ -111,6 +111,27 @@ def _kind_by_parts(value: str, finding: Finding) -> str:
     if half == "secret_id" or (halves.UUID.fullmatch(value) and "role_id" in finding.parts):
         return "vault_approle_secret_id"
     return ""
+
+
+class _Said(TypedDict):
+    """What a report says of a value's kind."""
+
+    label: str | None
+    scanner: str
+    variable: str | None
+
+
+def _said(finding: Finding) -> _Said:
+    source = finding.location.source
+    return {"label": None if source == "env" else finding.rule, "scanner": source, "variable": finding.parts.get("variable")}
+
+
+def _candidates(value: str, finding: Finding, kind: Kind | None) -> Mapping[str, str]:
+    """The part that lists the other kinds that a value of a shared shape may be of; empty when a report named it for good."""
+    if kind is not None and not kind.ambiguous:
+        return NOTHING  # its own shape tells
+    found = [id for id in catalog.candidates(value, **_said(finding)) if kind is None or id != kind.id]
+    return {CANDIDATES: ", ".join(found[:MOST_CANDIDATES])} if found or kind is not None else NOTHING
 
 
 def _wanted(kind: Kind, parts: Mapping[str, str]) -> dict[str, str]:

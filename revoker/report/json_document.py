@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from revoker import __version__, catalog
-from revoker.model import Identity, Location, Status
+from revoker.model import CANDIDATES, Identity, Location, Status
 from revoker.report.collect import Member, ReportData, RunStory
 from revoker.report.text import iso
 from revoker.sdk import Kind
@@ -42,11 +42,17 @@ def counts(found: Mapping[Status, int] | Mapping[str, int]) -> dict[str, int]:
     return {status.value: plain.get(status.value, 0) for status in Status}
 
 
+def candidates(row: CredentialRow) -> list[str]:
+    """The other kinds that an ambiguous value may be of, best first."""
+    return [kind for kind in row.parts.get(CANDIDATES, "").split(", ") if kind]
+
+
 def credential(row: CredentialRow, locations: Iterable[Location]) -> dict[str, Any]:
     """One credential as it stands in `status` and `verify`."""
     return {
         "fingerprint": row.fingerprint,
         "kind": row.kind,
+        "candidates": candidates(row),
         "provider": row.provider,
         "status": row.status.value,
         "validity": row.validity.value if row.validity else None,
@@ -102,7 +108,7 @@ def member(found: Member) -> dict[str, Any]:
     return {
         **credential(row, found.locations),
         "kind_title": kind.title if kind else row.kind,
-        "parts": dict(row.parts),
+        "parts": {name: part for name, part in row.parts.items() if name != CANDIDATES},
         "value_state": str(row.value_state),
         "refusals": row.refusals,
         "accepted": {"by": row.accepted_by, "why": row.accepted_why or ""} if row.accepted_by else None,

@@ -15,6 +15,7 @@ from revoker.report.text import clean, https, moment, place, share, span
 
 MOST_PLACES = 25
 MOST_EVENTS = 60
+NAMING = "ingest it again from a CSV (type,secret) whose type is the kind's id; until then it goes to no provider but its own"
 NOT_OURS = ("canary", "not_owned", "host_not_owned")  # reasons for which nobody has anything to do here
 URGENT = {"live": 0, "unknown": 1, "new": 2, "contained": 3, "dying": 4, "skipped": 5, "accepted": 6, "dead": 7}
 
@@ -127,6 +128,8 @@ def facts(credential: Mapping[str, Any]) -> list[tuple[str, str]]:
     accepted = credential["accepted"]
     pairs = [
         ("Kind", f"{credential['kind']} ({credential['provider']})"),
+        ("May also be", ", ".join(credential["candidates"])),
+        ("To name it", NAMING if credential["candidates"] else None),
         ("Last answer", f"{credential['validity'] or 'not asked'} {credential['reason']}".strip()),
         ("Checked", f"{when(credential['checked_at'])} UTC" if credential["checked_at"] else "never"),
         ("Account", identity.get("account")),

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from revoker.errors import StoreError, UsageError
-from revoker.model import Credential, Finding, Secret, Status, ValueState
+from revoker.model import CANDIDATES, Credential, Finding, Secret, Status, ValueState
 from revoker.secrets import Keys, seal, unseal
 from revoker.store import schema
 from revoker.store.database import Store, among, insert_many, serialize, writing
@@ -90,7 +90,7 @@ def _merge(batch: Iterable[tuple[Finding, Credential | None]]) -> dict[str, _Inc
             found[cred.fingerprint] = _Incoming(cred, cred.parts, cred.secret_parts, finding.value_state, detected)
             continue
         if cred.parts and cred.parts is not one.parts:
-            one.parts = {**cred.parts, **one.parts}
+            one.parts = _merged(cred.parts, one.parts)
         if cred.secret_parts and cred.secret_parts is not one.secret_parts:
             one.secret_parts = {**cred.secret_parts, **one.secret_parts}
         if finding.found_at is not None:
@@ -98,6 +98,12 @@ def _merge(batch: Iterable[tuple[Finding, Credential | None]]) -> dict[str, _Inc
         if finding.value_state is not one.state:
             one.state = max(one.state, finding.value_state, key=BETTER.index)
     return found
+
+
+def _merged(new: Mapping[str, str], had: Mapping[str, str]) -> dict[str, str]:
+    """What was known stays; but a report that names a value for good ends the list of what else it may be."""
+    named = {CANDIDATES: ""} if "" in (new.get(CANDIDATES), had.get(CANDIDATES)) else {}
+    return {**new, **had, **named}
 
 
 def _known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, _Known]:
@@ -142,7 +148,7 @@ def _improve(connection: Connection, keys: Keys, incoming: Mapping[str, _Incomin
         one = incoming[fp]
         changes: dict[str, Any] = {}
         if one.parts and not one.parts.items() <= (had := parts_from(row.parts)).items():
-            changes["parts"] = parts_text({**one.parts, **had})
+            changes["parts"] = parts_text(_merged(one.parts, had))
         if one.state.value != row.state and BETTER.index(one.state) > BETTER.index(STATES[row.state]):
             changes["value_state"] = one.state.value
         if _earlier(row.detected, one.detected) != row.detected:

@@ -54,7 +54,7 @@ def test_the_reports_of_several_scanners_meet_in_one_credential(store: Store, in
 
 
 def test_what_is_skipped_is_counted_and_what_is_unsupported_is_kept(store: Store, incident: str) -> None:
-    seen = [Seen("REDACTED"), Seen("gsk_a..."), Seen(""), Seen("nobody-knows-me", line=4), Seen(VALUES[0], line=5)]
+    seen = [Seen("REDACTED"), Seen("gsk_a..."), Seen(""), Seen("nobody knows me", line=4), Seen(VALUES[0], line=5)]
     result = ingest(store, [("x", io.BytesIO(samples.gitleaks_json(seen)))], incident=incident, now=NOW)
     assert result.skipped == {"masked": 2, "no_value": 1, "unsupported": 1}
     assert (result.findings, result.credentials) == (5, 2)

@@ -37,7 +37,7 @@ def test_a_value_gets_the_kind_of_its_shape() -> None:
 
 
 def test_a_value_of_no_kind_is_kept_as_unsupported() -> None:
-    found = named("nobody-knows-me")
+    found = named("nobody knows me")
     assert found.skipped == "unsupported"
     assert found.credential is not None
     assert found.credential.kind == catalog.UNKNOWN
@@ -144,3 +144,36 @@ def test_memory_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(100):
         namer.name(Finding("r", Location("list"), Secret(f"value-{n}")))
     assert len(namer.known) <= 10
+
+
+WEAK = [kind for kind in catalog.kinds().values() if kind.ambiguous and not kind.needs and not kind.needs_secret]
+
+
+def test_a_value_that_several_kinds_fit_lists_them_and_is_named_by_none() -> None:
+    value = "".join(RNG.choices("0123456789abcdef", k=32))
+    found = named(value)
+    assert found.skipped == "ambiguous"
+    assert found.credential is not None
+    assert found.credential.kind == catalog.UNKNOWN
+    listed = found.credential.parts["candidates"].split(", ")
+    assert len(listed) > 1
+    assert set(listed) <= {kind.id for kind in catalog.kinds().values() if kind.ambiguous}
+
+
+def test_a_label_that_means_several_kinds_leaves_the_others_as_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = "".join(RNG.choices("0123456789abcdef", k=32))
+    fits = catalog.candidates(value)[:2]
+    monkeypatch.setattr(catalog, "labelled", lambda label, scanner: frozenset(fits if label == "both" else fits[:1]))
+    both, one = named(value, rule="both").credential, named(value, rule="one").credential
+    assert both is not None
+    assert one is not None
+    assert {both.kind, *both.parts["candidates"].split(", ")} == set(fits)
+    assert (one.kind, one.parts["candidates"]) == (fits[0], "")
+
+
+def test_the_shape_decides_over_the_label() -> None:
+    """A value whose shape is its own stays what it is, whatever a scanner calls it."""
+    for label in ("datadog_api_key", *(kind.id for kind in WEAK[:40])):
+        found = named(GROQ, rule=label).credential
+        assert found is not None
+        assert (found.kind, dict(found.parts)) == ("groq_api_key", {})
