@@ -128,8 +128,8 @@ def facts(credential: Mapping[str, Any]) -> list[tuple[str, str]]:
     accepted = credential["accepted"]
     pairs = [
         ("Kind", f"{credential['kind']} ({credential['provider']})"),
-        ("May also be", ", ".join(credential["candidates"])),
-        ("To name it", NAMING if credential["candidates"] else None),
+        ("May also be", ", ".join(credential.get("candidates") or ())),
+        ("To name it", NAMING if credential.get("candidates") else None),
         ("Last answer", f"{credential['validity'] or 'not asked'} {credential['reason']}".strip()),
         ("Checked", f"{when(credential['checked_at'])} UTC" if credential["checked_at"] else "never"),
         ("Account", identity.get("account")),
