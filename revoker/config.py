@@ -171,6 +171,17 @@ class DestinationSettings:
 class ApproverSettings:
     name: str = must(read.text, "The person's name, as approvals and the audit log show it.")
     key: str = must(read.ssh_key, "The person's OpenSSH ed25519 public key line.")
+    providers: tuple[str, ...] = option(
+        read.texts, "The person's yes counts only for plans that change things at these providers alone; empty: at all.", ()
+    )
+    effects: tuple[str, ...] = option(
+        read.effects, "The person's yes counts only for plans with these effects alone (`suspend`, `issue`, ...); empty: all.", ()
+    )
+    emergency: bool = option(
+        read.flag,
+        "In an emergency this person's yes alone is enough, whatever the policy asks: for an hour, with a reason, and told to everybody.",
+        False,
+    )
 
 
 @dataclass(frozen=True, slots=True)

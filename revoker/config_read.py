@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from revoker.errors import ConfigError
-from revoker.model import NOTHING
+from revoker.model import NOTHING, Effect
 
 Network = IPv4Network | IPv6Network
 
@@ -121,6 +121,11 @@ def ssh_accounts(raw: object, where: Where) -> tuple[str, ...]:
     if not all(re.fullmatch(r"[\w.$-]{1,64}", user) for user, _ in pairs) or not all(HOST_PORT.fullmatch(host) for host in hosts):
         raise where.wrong('a list of accounts such as "deploy@web1.acme.example:22"')
     return tuple(f"{user}@{host}" for (user, _), host in zip(pairs, host_ports(hosts, where), strict=True))
+
+
+def effects(raw: object, where: Where) -> tuple[str, ...]:
+    """A list of effects of changes."""
+    return tuple(one_of(*(effect.value for effect in Effect))(item, where) for item in texts(raw, where))
 
 
 def table(raw: object, where: Where) -> Mapping[str, Any]:

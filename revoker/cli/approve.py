@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from revoker.cli import ingesting, options, output, planning
+from revoker.cli import closing, ingesting, options, output, planning
 from revoker.cli.session import now, session_of
 from revoker.errors import ExitCode, UsageError
 
@@ -22,6 +22,9 @@ def command(
     signature: Annotated[
         Path | None, typer.Option(help="FILE.sig of ssh-keygen; the signed statement lies beside it as FILE.", metavar="FILE")
     ] = None,
+    emergency: Annotated[
+        str, typer.Option(help="In an emergency: your yes alone is enough, for an hour; why goes to everybody.", metavar="WHY")
+    ] = "",
     as_json: options.AsJson = False,
 ) -> ExitCode:
     """Approve one plan by name, with --key here, or signed elsewhere:
@@ -40,15 +43,19 @@ def command(
     session = session_of(ctx)
     digest = plans.load_plan(session.store, plan).digest
     if statement:
-        output.text(approve.statement(digest, by, now()).text().decode())
+        output.text(approve.statement(digest, by, now(), emergency).text().decode())
         return ExitCode.WAITING
     if key is not None:
-        approve.approve(session.store, session.settings, digest, by, now=now(), key=key, password=ingesting.password_for(key))
+        password = ingesting.password_for(key)
+        approve.approve(session.store, session.settings, digest, by, now=now(), key=key, password=password, emergency=emergency)
     elif signature is not None:
         said = approve.read_statement(signature.with_suffix("").read_bytes())
         approve.approve(session.store, session.settings, digest, by, now=now(), said=said, signature=signature.read_text())
     else:
         raise UsageError("An approval needs --key FILE, or --signature FILE.", next="revoker approve --help")
+    if emergency:
+        output.tell(f"EMERGENCY: {by} alone approves plan {digest[: planning.SHORT]}: {emergency}. It is audited and told.")
+        closing.finish(session)
     missing, people = status(session.store, session.settings, digest, now())
     if as_json:
         output.document({"schema": schema("approve"), "plan": digest, "approved_by": list(people), "missing": missing})

@@ -120,7 +120,7 @@ def _proof(kind_id: str, shortened: timedelta | None) -> dict[str, Any]:
 
 def _approvals(store: Store, digest: str) -> Iterable[dict[str, Any]]:
     for given in plans.approvals(store, digest):
-        said = Statement(given.plan_digest, given.approver, given.nonce, given.signed_at, given.expires_at)
+        said = Statement(given.plan_digest, given.approver, given.nonce, given.signed_at, given.expires_at, given.emergency)
         yield {
             "plan": given.plan_digest,
             "approver": given.approver,
@@ -129,6 +129,7 @@ def _approvals(store: Store, digest: str) -> Iterable[dict[str, Any]]:
             "statement": said.text().decode(),
             "signature": given.signature,
             "used_at": iso(given.consumed_at),
+            "emergency": given.emergency,
             "erased": given.approver == ERASED,
         }
 

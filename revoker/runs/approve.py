@@ -18,7 +18,7 @@ from revoker import audit
 from revoker.config import ApproverSettings, Settings
 from revoker.errors import ApprovalRefused, UsageError
 from revoker.runs import digests, sshsig
-from revoker.store import plans
+from revoker.store import events, plans
 from revoker.store.plans import Approval
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LIFETIME = timedelta(hours=8)
 LONGEST = timedelta(hours=24)
+EMERGENCY = timedelta(hours=1)  # how long one person's yes is enough
 SKEW = timedelta(minutes=5)  # how far an approver's clock may be ahead of ours
 FIRST = "revoker approval, version 1"
 FIELDS = ("plan", "approver", "nonce", "signed", "expires")
@@ -40,24 +41,29 @@ class Statement:
     nonce: str
     signed_at: datetime
     expires_at: datetime
+    emergency: str = ""  # the reason, when this one yes is to be enough
 
     def text(self) -> bytes:
         """The canonical text; this, to the byte, is signed."""
         values = (self.plan, self.approver, self.nonce, digests.instant(self.signed_at), digests.instant(self.expires_at))
-        return "".join([FIRST + "\n", *(f"{name}: {value}\n" for name, value in zip(FIELDS, values, strict=True))]).encode()
+        lines = [FIRST, *(f"{name}: {value}" for name, value in zip(FIELDS, values, strict=True))]
+        lines += [f"emergency: {self.emergency}"] if self.emergency else []
+        return "".join(line + "\n" for line in lines).encode()
 
 
-def statement(digest: str, approver: str, now: datetime, lifetime: timedelta = LIFETIME) -> Statement:
-    """A fresh statement, single use by its nonce."""
+def statement(digest: str, approver: str, now: datetime, emergency: str = "") -> Statement:
+    """A fresh statement, single use by its nonce. One for an emergency lasts an hour. Raises UsageError for a reason of two lines."""
+    if not emergency.isprintable():
+        raise UsageError("The reason of an emergency is one line of plain text.")
     start = now.replace(microsecond=0)
-    return Statement(digest, approver, secrets.token_hex(16), start, start + lifetime)
+    return Statement(digest, approver, secrets.token_hex(16), start, start + (EMERGENCY if emergency else LIFETIME), emergency)
 
 
 def read_statement(text: bytes) -> Statement:
     """The statement of a file that an approver signed with ssh-keygen. Raises ApprovalRefused when a byte is off."""
     try:
         values = [line.split(": ", 1)[1] for line in text.decode().splitlines()[1:]]
-        found = Statement(values[0], values[1], values[2], *map(digests.parse_instant, values[3:]))
+        found = Statement(values[0], values[1], values[2], *map(digests.parse_instant, values[3:5]), *values[5:6])
     except (ValueError, IndexError, TypeError):
         found = None
     if found is None or found.text() != text:
@@ -81,8 +87,11 @@ def approve(
     password: Callable[[], bytes] | None = None,
     said: Statement | None = None,
     signature: str | None = None,
+    emergency: str = "",
 ) -> Approval:
     """Record one approval of a plan: signed here with `key`, or brought as a statement and its signature.
+
+    With `emergency`, a reason, it is to be enough alone; that is told to everybody at once.
 
     Raises ApprovalRefused, and UsageError when neither was given.
     """
@@ -91,16 +100,20 @@ def approve(
     if digests.digest(document) != full:
         raise ApprovalRefused("The stored plan does not fit its digest.", safe="nothing was approved", next="revoker plan")
     if key is not None:
-        said = statement(full, approver, now)
+        said = statement(full, approver, now, emergency)
         signer = sshsig.private_key(key, password) if isinstance(key, Path) else key
         signature = sshsig.sign(signer, said.text())
     if said is None or signature is None:
         raise UsageError("An approval needs a private key, or a statement and its signature.")
-    given = Approval(said.plan, said.approver, signature, said.nonce, said.signed_at, said.expires_at)
+    given = Approval(said.plan, said.approver, signature, said.nonce, said.signed_at, said.expires_at, emergency=said.emergency)
     if said.approver != approver:
         raise ApprovalRefused(f"The statement names {said.approver}, not {approver}.")
     check(given, full, document, settings, now)
-    audit.append(store, "approved", {"plan": full, "approver": approver, "nonce": said.nonce}, now)
+    told = {"plan": full, "approver": approver, "nonce": said.nonce}
+    if said.emergency:
+        told["emergency"] = said.emergency
+        events.emit(store, "approval.emergency", {"plan": full, "approver": approver, "why": said.emergency}, now)
+    audit.append(store, "approved", told, now)
     plans.add_approval(store, given)
     return given
 
@@ -112,15 +125,29 @@ def check(given: Approval, digest: str, document: Mapping[str, Any], settings: S
         raise ApprovalRefused(f"{given.approver} is no approver.", next="[[approver]] in the configuration names them")
     if given.plan_digest != digest:
         raise ApprovalRefused("The approval is for another plan.")
-    if not timedelta() < given.expires_at - given.signed_at <= LONGEST:
-        raise ApprovalRefused("An approval lasts at most 24 hours.")
+    longest = EMERGENCY if given.emergency else LONGEST
+    if not timedelta() < given.expires_at - given.signed_at <= longest:
+        raise ApprovalRefused(f"Such an approval lasts at most {longest.total_seconds() / 3600:.0f} hours.")
+    _in_scope(who, given, document)
     if given.signed_at > now + SKEW or given.signed_at + SKEW < digests.parse_instant(document["created_at"]):
         raise ApprovalRefused("The approval was signed before the plan was made, or in the future.")
     if now >= given.expires_at or now >= digests.parse_instant(document["expires_at"]):
         raise ApprovalRefused("The approval or its plan is expired.", next="revoker plan, and approve the new one")
-    said = Statement(given.plan_digest, given.approver, given.nonce, given.signed_at, given.expires_at)
+    said = Statement(given.plan_digest, given.approver, given.nonce, given.signed_at, given.expires_at, given.emergency)
     sshsig.verify(given.signature, said.text(), who.key)
     return who
+
+
+def _in_scope(who: ApproverSettings, given: Approval, document: Mapping[str, Any]) -> None:
+    """Raise ApprovalRefused for a plan that goes beyond what this person may approve."""
+    if given.emergency and not who.emergency:
+        raise ApprovalRefused(f"{who.name} may not approve alone in an emergency.", next="[[approver]] emergency says who may")
+    for entry in document["credentials"]:
+        if who.providers and entry["provider"] not in who.providers:
+            raise ApprovalRefused(f"{who.name} may not approve changes at {entry['provider']}.", next="another approver")
+        beyond = {step["effect"] for step in entry["steps"] if step.get("effect")} - set(who.effects)
+        if who.effects and beyond:
+            raise ApprovalRefused(f"{who.name} may not approve {min(beyond)}.", next="another approver")
 
 
 def missing(
@@ -129,9 +156,11 @@ def missing(
     """How many persons' approvals are still missing, and the names of those that count.
 
     A person is a key: two names with one key are one person. Where two are needed, the requester is none of them.
+    An approval in an emergency is enough alone, the requester's too.
     """
     wanted = int(document["approvals"])
     people: dict[str, str] = {}
+    alone: list[str] = []
     for approval in given:
         try:
             who = check(approval, digest, document, settings, now)
@@ -139,9 +168,13 @@ def missing(
             continue
         if approval.consumed_at is not None:
             continue
+        if approval.emergency:
+            alone.append(who.name)
         if wanted < 2 or who.name != document["requester"]:
             people.setdefault(who.key.split()[1], who.name)
     if wanted >= 2:
         own = {person.key.split()[1] for person in settings.approvers if person.name == document["requester"]}
         people = {key: name for key, name in people.items() if key not in own}
+    if alone:
+        return 0, tuple(sorted({*people.values(), *alone}))
     return max(0, wanted - len(people)), tuple(sorted(people.values()))

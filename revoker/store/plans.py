@@ -39,6 +39,7 @@ class Approval:
     expires_at: datetime
     consumed_at: datetime | None = None
     run_group: str | None = None
+    emergency: str = ""  # why this one yes is to be enough
 
 
 def save_plan(store: Store, digest: str, document: Mapping[str, Any], now: datetime) -> None:
@@ -90,6 +91,7 @@ def add_approval(store: Store, approval: Approval) -> None:
             "nonce": approval.nonce,
             "signed_at": micros(approval.signed_at),
             "expires_at": micros(approval.expires_at),
+            "emergency": approval.emergency or None,
         }
         connection.execute(sa.insert(table).values(values))
 
@@ -106,12 +108,13 @@ def approvals(store: Store, digest: str) -> list[Approval]:
         table.expires_at,
         table.consumed_at,
         table.run_group,
+        table.emergency,
     )
     with reading(store) as connection:
         rows = connection.execute(sa.select(*columns).where(table.plan_digest == digest).order_by(table.id)).all()
     return [
-        Approval(plan, who, signature, nonce, moment(signed), moment(until), maybe_moment(used), group)
-        for plan, who, signature, nonce, signed, until, used, group in rows
+        Approval(plan, who, signature, nonce, moment(signed), moment(until), maybe_moment(used), group, emergency or "")
+        for plan, who, signature, nonce, signed, until, used, group, emergency in rows
     ]
 
 
@@ -125,15 +128,15 @@ def consume_approvals(store: Store, digest: str, run_group: str, now: datetime, 
 
 
 def use_up(connection: Connection, digest: str, run_group: str, now: datetime, needed: int) -> bool:
-    """Use up the valid approvals within a transaction that is under way. Every needed person counts once."""
+    """Use up the valid approvals within a transaction that is under way. Every needed person counts once; in an emergency one is enough."""
     table = schema.approvals
     at = micros(now)
     valid = (table.c.plan_digest == digest, table.c.consumed_at.is_(None), table.c.expires_at > at, table.c.signed_at <= at)
-    locked = sa.select(table.c.id, table.c.approver).where(*valid).order_by(table.c.id).with_for_update()
-    rows: Sequence[tuple[int, str]] = connection.execute(locked).all()
-    if len({who for _, who in rows}) < needed:
+    locked = sa.select(table.c.id, table.c.approver, table.c.emergency).where(*valid).order_by(table.c.id).with_for_update()
+    rows: Sequence[tuple[int, str, str | None]] = connection.execute(locked).all()
+    if len({who for _, who, _ in rows}) < needed and not any(why for _, _, why in rows):
         return False
     if rows:
-        used = sa.update(table).where(table.c.id.in_([id for id, _ in rows])).values(consumed_at=at, run_group=run_group)
+        used = sa.update(table).where(table.c.id.in_([id for id, _, _ in rows])).values(consumed_at=at, run_group=run_group)
         connection.execute(used)
     return True

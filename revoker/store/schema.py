@@ -162,6 +162,7 @@ approvals = Table(
     _time("expires_at"),
     _time("consumed_at", null=True),
     _text("run_group", null=True),
+    _text("emergency", null=True),  # why one person's yes was to be enough
     UniqueConstraint("nonce"),
     Index(None, "plan_digest"),
 )

@@ -214,8 +214,9 @@ def test_a_statement_counts_once(site: Site) -> None:
 
 def test_a_statement_lasts_a_day_at_most_and_is_not_from_before_the_plan(site: Site) -> None:
     plan = planned(site)
+    fresh = statement(plan.digest, "alice", utc_now())
     for said in (
-        statement(plan.digest, "alice", utc_now(), timedelta(days=2)),
+        replace(fresh, expires_at=fresh.signed_at + timedelta(days=2)),
         statement(plan.digest, "alice", utc_now() - timedelta(hours=2)),
         statement(plan.digest, "alice", utc_now() + timedelta(hours=2)),
     ):

@@ -202,7 +202,6 @@ ROWS: tuple[Row, ...] = (
         "W-7",
         "A responder revokes a rival team's key",
         "Ownership and scope of each approver are checked; each plan gives its reason; rates are limited",
-        open="scopes of approvers",
     ),
     Row(
         "W-8",
