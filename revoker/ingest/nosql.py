@@ -20,14 +20,14 @@ class Form:
     port: int
     path: str = ""  # the public part that the path holds; "" when a login does not depend on it
     nameless: bool = False  # a login may come without a user
-    keep: tuple[str, ...] = ()  # the only options that say where a login is looked up
+    source: str = ""  # the one option that says which database holds the user: it is what the path means for a login
 
 
 def _forms() -> dict[str, Form]:
     found = {
         "amqp": Form("amqp", 5672, "vhost"),
         "amqps": Form("amqps", 5671, "vhost"),
-        "mongodb": Form("mongodb", 27017, "database", keep=("authSource", "authMechanism")),
+        "mongodb": Form("mongodb", 27017, "database", source="authSource"),
     }
     for name in ("redis", "valkey", "redis+tcp"):
         found[name] = Form("redis", 6379, nameless=True)
@@ -46,7 +46,7 @@ FORMS = _forms()
 def normal(value: str) -> tuple[str, dict[str, str]] | None:
     """`scheme://user:password@host:port/name` without options, and its public parts; None for anything else.
 
-    An address with several hosts, or one that is looked up by SRV, stays as it is.
+    An address with several hosts, one that is looked up by SRV, or one that logs in without a password stays as it is.
     """
     start = SCHEME.match(value) if len(value) <= 4096 else None
     form = FORMS.get(start[1].casefold()) if start is not None else None
@@ -61,17 +61,14 @@ def normal(value: str) -> tuple[str, dict[str, str]] | None:
     if login is None or not HOST.fullmatch(host) or not (login[1] or form.nameless):
         return None
     name = found.path.strip("/") if form.path else ""
+    if form.source:
+        options = {key.casefold(): text for key, text in parse_qsl(found.query, max_num_fields=100)}
+        if not options.get("authmechanism", "scram").casefold().startswith("scram"):
+            return None
+        name = options.get(form.source.casefold()) or name
     if name and not NAME.fullmatch(name):
         return None
     parts = {"user": login[1], "host": host, "port": str(port), form.path: name}
     at = f"[{host}]" if ":" in host else host
     text = f"{form.scheme}://{login[1]}:{login[2]}@{at}:{port}" + (f"/{name}" if name else "")
-    return text + _kept(form, found.query, bool(name)), {key: part for key, part in parts.items() if key and part}
-
-
-def _kept(form: Form, query: str, named: bool) -> str:
-    if not form.keep or len(query) > 2000:
-        return ""
-    wanted = {name.casefold(): name for name in form.keep}
-    kept = {wanted[key.casefold()]: text for key, text in parse_qsl(query) if key.casefold() in wanted and NAME.fullmatch(text)}
-    return ("" if named else "/") + "?" + "&".join(f"{name}={kept[name]}" for name in sorted(kept)) if kept else ""
+    return text, {key: part for key, part in parts.items() if key and part}

@@ -28,6 +28,7 @@ OPTIONS = (
         ("amqp://app:{}@mq.example", "amqp://app:{}@mq.example:5672", "amqp_uri"),
         ("clickhouse+https://app:{}@ch.example/logs", "clickhouses://app:{}@ch.example:8443/logs", "clickhouse_uri"),
         ("jdbc:clickhouse://app:{}@ch.example:8123", "clickhouse://app:{}@ch.example:8123", "clickhouse_uri"),
+        ("mongodb://app:{}@db.example/shop", "mongodb://app:{}@db.example:27017/shop", "mongodb_uri"),
         ("AMQPS://app:{}@mq.example/%2fbilling/", "amqps://app:{}@mq.example:5671/%2fbilling", "amqp_uri"),
     ],
 )
@@ -50,6 +51,7 @@ def test_one_login_has_one_form_and_one_kind(address: str, wanted: str, kind: st
         "amqp://:x@mq.example",
         "amqp://a:b@one.example,two.example/x",
         "mongodb+srv://a:b@cluster.example/x",
+        "mongodb://a:b@db.example/x?authMechanism=MONGODB-X509",
         "mongodb://a:b@%2Ftmp%2Fmongodb.sock/x",
         "redis://a:b@cache.example:99999",
         "redis://a:b@[::1",

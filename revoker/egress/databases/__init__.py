@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from revoker.egress.databases import amqp, mssql, mysql, postgresql, redis
+from revoker.egress.databases import amqp, mongodb, mssql, mysql, postgresql, redis
 from revoker.egress.databases.address import Engine, from_uri
 from revoker.egress.databases.dial import Call, Server
 from revoker.errors import EgressRefused
@@ -22,6 +22,7 @@ ENGINES: Mapping[str, Engine] = {
     "redis": Engine(
         {"redis": 6379, "rediss": 6379, "valkey": 6379, "valkeys": 6379}, redis.login, redis.change, nameless=True, ask=redis.ask
     ),
+    "mongodb": Engine({"mongodb": 27017}, mongodb.login),
     "amqp": Engine({"amqp": 5672, "amqps": 5671}, amqp.login),
 }
 
