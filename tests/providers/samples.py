@@ -143,6 +143,12 @@ def _pem(value: str) -> str:
     return "\n".join(("-----BEGIN RSA " + "PRIVATE KEY-----", lines, "-----END RSA " + "PRIVATE KEY-----"))
 
 
+def _one_host(value: str) -> str:
+    """An address of one server, which is the only one that is dialled."""
+    login, _, place = value.replace("mongodb+srv:", "mongodb:").rpartition("@")
+    return f"{login}@{re.sub(r',[^/?]*', '', place, count=1)}"
+
+
 # Kinds whose values carry a checksum or a structure that a pattern cannot say: value from the pattern -> right value.
 SIGNED = ("npm_token", "github_classic_pat", "github_oauth_token", "github_user_to_server", "github_refresh_token")
 ROUTABLE = ("gitlab_pat", "gitlab_project_token", "gitlab_group_token")
@@ -182,6 +188,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(CRC_HEX, _atlassian),
 }
 VERCEL = ("token", "integration_token", "app_token", "app_refresh_token", "ai_gateway_key")
+MAKERS |= {"mongodb_uri": _one_host}
 MAKERS |= {f"vercel_{name}": _crc for name in VERCEL}
 MAKERS |= {"azure_storage_account_key": _azure}
 MAKERS |= {"gcp_service_account_key": _key_file, "gcp_application_default_credentials": _user_file}
