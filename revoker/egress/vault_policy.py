@@ -91,9 +91,22 @@ def _rotator(settings: Settings, found: Iterable[str]) -> Iterator[Rule]:
             _path(kv, place, "metadata"), ("create", "read", "update", "patch"), "note incident and run; which versions are left"
         )
         yield Rule(_path(kv, place, "destroy"), ("update",), "destroy the versions that hold the leaked value")
+    if settings.store.key.startswith("vault-wrapped:"):
+        yield from _transit(settings.store.key.partition(":")[2])
     if settings.audit.anchor_vault:
         anchor = settings.audit.anchor_vault.strip("/")
         yield Rule(_path(engine(anchor, settings), anchor, "data"), ("create", "read", "update"), "[audit] anchor_vault")
+
+
+def _transit(name: str) -> Iterator[Rule]:
+    yield Rule("transit/keys", ("list",), "is the key of our own store there")
+    yield Rule(f"transit/keys/{name}", ("create", "read", "update"), "make it at the first start")
+    yield Rule(f"transit/datakey/wrapped/{name}", ("update",), "a new data key, wrapped")
+    yield Rule(f"transit/decrypt/{name}", ("update",), "unwrap it at each start")
+    for call in ("encrypt", "rewrap"):
+        yield Rule(f"transit/{call}/{name}", ("update",), "revoker key rotate")
+    for call in ("rotate", "config"):
+        yield Rule(f"transit/keys/{name}/{call}", ("update",), "revoker key rotate")
 
 
 def _killer() -> Iterator[Rule]:
@@ -102,7 +115,7 @@ def _killer() -> Iterator[Rule]:
     yield Rule("auth/token/revoke-accessor", ("update",), "end a token, with its children and leases")
     yield Rule("auth/token/accessors", ("list", "sudo"), "find the tokens that a leaked secret-id made")
     yield Rule("auth/approle/role", ("list",), "which role a secret-id belongs to")
-    yield Rule("auth/approle/role/+/role-id", ("read",), "the same")
+    yield Rule("auth/approle/role/+/role-id", ("read", "update"), "the same; another role-id in place of a leaked one")
     yield Rule("auth/approle/role/+/secret-id", ("list", "update"), "make a new secret-id")
     yield Rule("auth/approle/role/+/secret-id/lookup", ("update",), "is a leaked secret-id alive")
     yield Rule("auth/approle/role/+/secret-id-accessor/lookup", ("update",), "the same by accessor")
@@ -114,6 +127,13 @@ def _killer() -> Iterator[Rule]:
     yield Rule("sys/leases/revoke", ("update",), "end a lease")
     yield Rule("sys/leases/lookup/database/creds/*", ("list", "sudo"), "leases of a database role")
     yield Rule("sys/leases/revoke-prefix/database/creds/*", ("update", "sudo"), "end all leases of a database role")
+    yield Rule("database/roles", ("list",), "which roles a login's name can be of")
+    yield Rule("database/config", ("list",), "which connections there are")
+    yield Rule("database/config/+", ("read",), "to which server a connection goes, as whom")
+    yield Rule("database/static-roles", ("list",), "which logins the engine keeps")
+    yield Rule(
+        "database/static-roles/+", ("create", "read", "update"), "the same; taking a login over (playbook vault-take-over)"
+    )
     yield Rule("database/rotate-role/+", ("update",), "a new password of a static role")
     yield Rule("database/static-creds/+", ("read",), "which password that is")
     yield Rule("database/rotate-root/+", ("update",), "a new root password; nobody can read it afterwards")

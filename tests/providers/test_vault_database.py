@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revoker.config import Settings
+from revoker.egress import vault_policy
 from revoker.errors import ActionFailed
 from revoker.lab.servers import bao_call, run_sql
 from revoker.model import Credential, Secret, Unbound, Validity
@@ -22,24 +23,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 MAKE = ["CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';"]
-KILLER = """
-path "database/roles" { capabilities = ["list"] }
-path "database/config" { capabilities = ["list"] }
-path "database/config/*" { capabilities = ["read"] }
-path "database/static-roles" { capabilities = ["list"] }
-path "database/static-roles/*" { capabilities = ["read", "create", "update"] }
-path "database/static-creds/*" { capabilities = ["read"] }
-path "database/rotate-role/*" { capabilities = ["update"] }
-path "database/rotate-root/*" { capabilities = ["update"] }
-path "sys/leases/lookup" { capabilities = ["update"] }
-path "sys/leases/lookup/database/creds/*" { capabilities = ["list", "sudo"] }
-path "sys/leases/revoke" { capabilities = ["update"] }
-path "sys/leases/revoke-prefix/*" { capabilities = ["update", "sudo"] }
-"""
 
 
 class Site:
-    """One connection of the database engine, with its own login, and a token that holds the rights that the actions name."""
+    """One connection of the database engine, with its own login, and a token with the generated policy of the killer."""
 
     def __init__(self, bao: OpenBao, server: PostgreSQL) -> None:
         self.bao, self.server = bao, server
@@ -51,7 +38,7 @@ class Site:
         own = {"username": self.vault_login, "password": self.word, "password_authentication": "scram-sha-256"}
         self.call("POST", "database/config/main", {**known, **own})
         self.call("POST", "database/roles/application", {"db_name": "main", "creation_statements": MAKE, "default_ttl": "1h"})
-        self.call("POST", "sys/policies/acl/db-killer", {"policy": KILLER})
+        self.call("POST", "sys/policies/acl/db-killer", {"policy": vault_policy.text("killer", Settings(), openbao=True)})
         token = self.call("POST", "auth/token/create", {"policies": ["db-killer"], "ttl": "1h"})["auth"]["client_token"]
         admin = {"user": server.user, "password": server.password, "database": "postgres", "vault_token": token}
         base = real.settings("postgresql", None, admin, f"{server.host}:{server.port}")

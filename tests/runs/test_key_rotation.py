@@ -222,6 +222,26 @@ def test_a_wrapped_key_is_rotated_and_the_old_transit_version_is_shut_last(by_va
 
 
 @pytest.mark.slow
+def test_the_generated_policy_is_enough(by_vault: Make, openbao: OpenBao, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from revoker.config import DestinationSettings
+    from revoker.egress import vault_policy
+
+    place = by_vault("limited")
+    place.config.write_text(place.config.read_text().replace("env:BAO", "env:BAO_LIMITED"))
+    monkeypatch.setenv("BAO_LIMITED", openbao.token)
+    known = replace(place.session.settings, destinations=(DestinationSettings("aws_access_key", "secret/billing/aws", {}),))
+    rules = vault_policy.text("rotator", known, openbao=True)
+    assert bao_call(openbao, "POST", "sys/policies/acl/key-rotator", {"policy": rules})[0] < 300
+    made = bao_call(openbao, "POST", "auth/token/create", {"policies": ["key-rotator"], "ttl": "1h"})[1]["auth"]["client_token"]
+    monkeypatch.setenv("BAO_LIMITED", made)
+    place.begin()
+    assert place.rotate().version == 2
+    place.check(2)
+
+
+@pytest.mark.slow
 def test_a_wrapped_root_is_tied_to_its_store_and_its_row(by_vault: Make, openbao: OpenBao) -> None:
     place = by_vault("tied")
     store = place.begin()
