@@ -6,7 +6,7 @@ A new password is chosen here, stored first, and sent as its hash to each accoun
 from datetime import timedelta
 
 from revoker.providers.mysql.accounts import NEEDS, NEEDS_TO_END, change_password, choose, end_sessions, set_lock
-from revoker.providers.mysql.login import AUTHORITY, DISABLED, REFUSED, bind, bind_working, is_open, says, verify
+from revoker.providers.mysql.login import AUTHORITY, DISABLED, HERE, REFUSED, bind, bind_working, is_open, says, verify
 from revoker.sdk import (
     Action,
     Budget,
@@ -42,7 +42,7 @@ def _changes(suffix: str, docs: str, *, mariadb: bool) -> tuple[Action, ...]:
             authority=AUTHORITY,
             replaces=True,
             choose=choose,
-            observe=says(REFUSED),
+            observe=says(HERE, REFUSED),
             experimental=off,
             confirm=CONFIRM if off else "",
         ),
@@ -105,8 +105,8 @@ PROVIDER = Provider(
                     "Look for users, grants, events and triggers that were made with it.",
                 ),
                 notify="the owner of the database",
-                proves="revoker logs in again and is refused; a refusal from this host alone does not tell about accounts that are "
-                "open to other hosts only, so look at mysql.user for each host",
+                proves="revoker logs in again and is refused, and its authority sees no account that holds the password; without an "
+                "authority look at mysql.user for each host, for a refusal here does not tell about other hosts",
             ),
             needs=("user", "host"),
             proves_pair=True,
@@ -127,6 +127,7 @@ PROVIDER = Provider(
             residual=(Residual("sessions that are open now", None, "end_sessions"),),
             budget=Budget(per_second=2, in_flight=2),
             host_from="host",
+            requests=2,
             effects_of_check="one login, written to the server's log when it logs connections",
             irreversible_loss="",
         ),

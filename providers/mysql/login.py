@@ -1,5 +1,6 @@
 """One login is one attempt, and the server's error number decides. The user's name is a part of the URI."""
 
+from dataclasses import replace
 from urllib.parse import unquote
 
 from revoker.sdk import (
@@ -12,6 +13,7 @@ from revoker.sdk import (
     Proof,
     Reader,
     Reply,
+    Secret,
     Unbound,
     Validity,
     Verdict,
@@ -26,7 +28,9 @@ from revoker.sdk import (
 ENGINE = "mysql"
 AUTHORITY = "password"
 DISABLED = "login_disabled"
-REFUSED = "refused_from_this_host"  # an account may be open to other hosts only, and the server does not tell
+HERE = "refused_from_this_host"  # an account may be open to other hosts only, and the server does not tell
+REFUSED = "refused"  # and the authority has looked: no account of the user holds this password
+ELSEWHERE = "open_to_other_hosts"
 
 SHUT = ("4151", "3118")  # MariaDB, MySQL: said only to who has the right password
 # The server checks the password first: these come only after it was right.
@@ -51,7 +55,7 @@ def verdict_of(reply: Reply, api: Reader) -> Verdict:
     if code is None:
         return _welcomed(reply, api)
     if code == "1045":
-        return Verdict(Validity.DEAD, REFUSED, seen)
+        return Verdict(Validity.DEAD, HERE, seen)
     if code in SHUT:
         return Verdict(Validity.DEAD, DISABLED, seen)  # the password is right and the account is shut: it can be opened again
     if code in AFTER_PASSWORD:
@@ -86,7 +90,14 @@ ANSWERS = (
         "no_password_needed",
         "the server checks no grants, or took us for nobody, which proves nothing of a password",
     ),
-    Answer(None, Validity.DEAD, REFUSED, codes=("1045",)),
+    Answer(None, Validity.DEAD, HERE, codes=("1045",)),
+    decided(Validity.DEAD, REFUSED, "refused (1045), and the authority sees no account of the user that holds the password"),
+    decided(
+        Validity.LIVE, ELSEWHERE, "refused (1045) from here, and the authority sees an account for other hosts that holds it"
+    ),
+    decided(
+        Validity.UNKNOWN, "other_hosts_unclear", "refused (1045) from here, and an account for other hosts cannot be compared"
+    ),
     *(Answer(None, Validity.DEAD, DISABLED, codes=(code,)) for code in SHUT),
     *(Answer(None, Validity.LIVE, reason, codes=(code,)) for code, reason in AFTER_PASSWORD.items()),
     *(Answer(None, Validity.UNKNOWN, reason, codes=(code,)) for code, reason in UNSURE.items()),
@@ -95,8 +106,26 @@ ANSWERS = (
 
 @declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
-    """One login, read-only, without a retry."""
-    return verdict_of(await api.login(ENGINE, cred), api)
+    """One login, read-only, without a retry. Where it is refused, the authority looks whether other hosts may come in."""
+    return await _elsewhere(verdict_of(await api.login(ENGINE, cred), api), cred, api)
+
+
+async def _elsewhere(verdict: Verdict, cred: Credential, api: Reader) -> Verdict:
+    """A refusal from this host, made sure of by the authority where there is one that may look."""
+    if verdict.reason != HERE or api.authority(AUTHORITY) is None or not api.setting("user"):
+        return verdict
+    password = Secret(unquote(cred.secret.reveal().partition("://")[2].rpartition("@")[0].partition(":")[2]))
+    reply = await api.ask(ENGINE, "holders", cred, [user_of(cred), password])
+    if reply.trouble is not None or reply.code is not None or not isinstance(reply.json, dict):
+        return verdict
+    held, locked, unclear = ([str(host) for host in reply.json.get(name, ())] for name in ("open", "locked", "unclear"))
+    if held:
+        return replace(
+            verdict, validity=Validity.LIVE, reason=ELSEWHERE, identity=Identity(principal=f"{user_of(cred)}@{held[0]}")
+        )
+    if [host for host in unclear if host != "%"]:  # one for every host has refused us itself
+        return replace(verdict, validity=Validity.UNKNOWN, reason="other_hosts_unclear")
+    return replace(verdict, reason=DISABLED if locked else REFUSED)
 
 
 def user_of(cred: Credential) -> str:
@@ -130,7 +159,7 @@ def bind_working(*, mariadb: bool) -> Binder:
         if isinstance(found, Unbound):
             return found
         reply = await api.login(ENGINE, cred)
-        verdict = verdict_of(reply, api)
+        verdict = await _elsewhere(verdict_of(reply, api), cred, api)
         if verdict.validity is not Validity.LIVE and verdict.reason != DISABLED:
             return Unbound("not_live", f"the leaked password does not open this account now ({verdict.reason})")
         if is_mariadb(text_at(reply, "version")) is not mariadb:
@@ -145,14 +174,14 @@ def is_mariadb(version: str | None) -> bool:
     return "mariadb" in (version or "").casefold()
 
 
-def says(reason: str) -> Observer:
-    """Log in once more, and see whether the account is refused for this reason."""
+def says(*reasons: str) -> Observer:
+    """Log in once more, and see whether the account is refused for one of these reasons."""
 
     async def observe(bound: Bound, api: Reader) -> bool | None:
         verdict = await verify(bound.credential, api)
         if verdict.validity is Validity.UNKNOWN or verdict.validity is Validity.SKIPPED:
             return None
-        return verdict.reason == reason
+        return verdict.reason in reasons
 
     return observe
 

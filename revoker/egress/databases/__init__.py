@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from revoker.egress.databases import amqp, mongodb, mssql, mysql, postgresql, redis
+from revoker.egress.databases import amqp, mongodb, mssql, mysql, mysql_accounts, postgresql, redis
 from revoker.egress.databases.address import Engine, from_uri
 from revoker.egress.databases.dial import Call, Server
 from revoker.errors import EgressRefused
@@ -17,7 +17,7 @@ __all__ = ["ENGINES", "Call", "Engine", "Server", "engine", "from_uri"]
 
 ENGINES: Mapping[str, Engine] = {
     "mssql": Engine({"mssql": 1433, "sqlserver": 1433}, mssql.login, mssql.change),
-    "mysql": Engine({"mysql": 3306, "mariadb": 3306}, mysql.login, mysql.change),
+    "mysql": Engine({"mysql": 3306, "mariadb": 3306}, mysql.login, mysql.change, ask=mysql_accounts.ask),
     "postgresql": Engine({"postgresql": 5432, "postgres": 5432}, postgresql.login, postgresql.change),
     "redis": Engine(
         {"redis": 6379, "rediss": 6379, "valkey": 6379, "valkeys": 6379}, redis.login, redis.change, nameless=True, ask=redis.ask
