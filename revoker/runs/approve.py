@@ -63,7 +63,8 @@ def read_statement(text: bytes) -> Statement:
     """The statement of a file that an approver signed with ssh-keygen. Raises ApprovalRefused when a byte is off."""
     try:
         values = [line.split(": ", 1)[1] for line in text.decode().splitlines()[1:]]
-        found = Statement(values[0], values[1], values[2], *map(digests.parse_instant, values[3:5]), *values[5:6])
+        signed, expires = map(digests.parse_instant, values[3:5])
+        found = Statement(values[0], values[1], values[2], signed, expires, *values[5:6])
     except (ValueError, IndexError, TypeError):
         found = None
     if found is None or found.text() != text:
