@@ -23,7 +23,9 @@ from revoker.config_fields import each, free, must, nested, of, option, unknown
 from revoker.config_read import Network, Where
 from revoker.errors import ConfigError
 
-APPROVALS = MappingProxyType({"suspend": 0, "restore": 0, "issue": 1, "revoke": 1, "end_sessions": 1, "delete": 2})
+APPROVALS = MappingProxyType(
+    {"suspend": 0, "restore": 0, "issue": 1, "revoke": 1, "end_sessions": 1, "delete": 2, "large": 2, "last_active": 1}
+)
 LARGEST = 1 << 20  # bytes of a configuration file
 
 
@@ -74,6 +76,9 @@ class OwnershipSettings:
     sources: tuple[str, ...] = option(
         read.texts, "Sources whose findings are yours, as globs: `git:github.com/acme/*`, `image:acme/*`, `file:*`.", ()
     )
+    public: tuple[str, ...] = option(
+        read.texts, "Sources that the public can see, as globs like those of `sources`: what was found there goes first.", ()
+    )
     assume: bool = option(read.flag, "Take every finding as yours. For a lab only.", False)
     attest: str = option(
         read.one_of("signed", "named"),
@@ -99,6 +104,7 @@ class VerifySettings:
 class LimitSettings:
     mutations_per_run: int = option(read.whole, "The most changes that one applied plan may make at providers.", 25)
     per_provider_per_hour: int = option(read.whole, "The most changes at one provider within an hour, over all plans.", 50)
+    per_hour: int = option(read.whole, "The most changes at all providers together within an hour, over all plans.", 200)
     soak: timedelta | None = option(
         read.maybe(read.duration), "Overrides the length of every playbook's `wait` steps, in the plan. For drills."
     )
@@ -281,7 +287,8 @@ class Settings:
         default_factory=lambda: APPROVALS,
         metadata={
             "read": _approvals,
-            "doc": "How many persons must approve, for each effect; `delete` is for what cannot be undone.",
+            "doc": "How many persons must approve, for each effect. `delete` is for what cannot be undone, `last_active` for what takes the "
+            "last active credential of its principal, `large` for a plan beyond the limits (`revoker plan --large`).",
             "toml": "",
         },
     )

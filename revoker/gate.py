@@ -94,6 +94,12 @@ def _source_owned(locations: Iterable[Location], patterns: Iterable[str]) -> boo
     return bool(sources) and bool(globs) and all(any(fnmatchcase(s, g) for g in globs) for s in sources)
 
 
+def public_place(places: Iterable[Location], patterns: Iterable[str]) -> str:
+    """The first source of a finding that the operator declares as public, or nothing."""
+    globs = tuple(patterns)
+    return next((s for place in places for s in _sources(place) if any(fnmatchcase(s, g) for g in globs)), "")
+
+
 def _sources(place: Location) -> list[str]:
     found = []
     if place.repository:

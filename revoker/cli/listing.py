@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from revoker.model import Location, Status
+from revoker.model import NOTHING, Location, Status
 from revoker.report.story import URGENT
 from revoker.report.terminal import Table
 from revoker.report.text import clean, moment, place, span
@@ -77,10 +77,10 @@ def counts(numbers: Mapping[Status, int]) -> str:
     return ", ".join(parts) or "nothing"
 
 
-def runs(rows: Sequence[RunRow]) -> Table:
-    """One line a run."""
+def runs(rows: Sequence[RunRow], waits: Mapping[str, str] = NOTHING) -> Table:
+    """One line a run, with its worker and for whom it waits."""
     return Table(
-        columns=("run", "credential", "playbook", "state", "step", "message", "updated (UTC)"),
+        columns=("run", "credential", "playbook", "state", "step", "worker", "waits for", "since (UTC)", "message", "priority"),
         rows=[
             (
                 row.id,
@@ -88,14 +88,18 @@ def runs(rows: Sequence[RunRow]) -> Table:
                 row.playbook,
                 row.state,
                 row.step or "-",
+                row.worker or "-",
+                waits.get(row.id, "-"),
+                moment(row.since or row.updated_at),
                 row.message or "-",
-                moment(row.updated_at),
+                row.priority,
             )
             for row in rows
         ],
         state="state",
-        fold=("message",),
-        drop=("updated (UTC)", "step"),
+        right=("priority",),
+        fold=("message", "waits for"),
+        drop=("priority", "worker", "since (UTC)", "step"),
     )
 
 

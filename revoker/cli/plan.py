@@ -22,6 +22,9 @@ def command(
     playbook: Annotated[
         str | None, typer.Option(help="Use this playbook; the fitting one is chosen without.", metavar="ID")
     ] = None,
+    large: Annotated[
+        bool, typer.Option("--large", help="Make the plan although it passes a limit; it needs [approvals] large at the least.")
+    ] = False,
     by: options.By = "",
     as_json: options.AsJson = False,
 ) -> ExitCode:
@@ -33,7 +36,8 @@ def command(
 
     session = session_of(ctx)
     chosen = options.selection(incident, provider, kind, fingerprint, status)
-    made = make_plan(session.store, session.settings, chosen, playbook=playbook, requester=ingesting.name_of(by), now=now())
+    who = ingesting.name_of(by)
+    made = make_plan(session.store, session.settings, chosen, playbook=playbook, large=large, requester=who, now=now())
     if as_json:
         output.document({**made.document, "digest": made.digest})
     else:

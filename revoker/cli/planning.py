@@ -15,6 +15,8 @@ SHORT = 12  # characters of a digest that a person types
 
 def show(plan: Plan) -> None:
     """The plan as a table, with the reasons for each choice and what a revocation takes with it."""
+    from revoker.runs import limits
+
     if not plan.entries:
         output.line("Nothing to do.")
     else:
@@ -23,6 +25,8 @@ def show(plan: Plan) -> None:
             _reasons(entry)
     for reason, count in plan.document["counted"].items():
         output.line(f"left alone: {count} ({reason.replace('_', ' ')})")
+    for sentence in limits.sentences(plan.document):
+        output.line(sentence)
     output.line(
         f"Plan {plan.digest[:SHORT]}: {len(plan.entries)} credentials, {plan.mutations} changes, {plan.approvals} approvals needed."
     )
@@ -39,6 +43,8 @@ def say_next(plan: Plan) -> None:
 
 def _reasons(entry: Mapping[str, Any]) -> None:
     output.line(f"{entry['fingerprint'][: listing.SHORT]}  {entry['playbook']}: {'; '.join(entry['reasons'])}")
+    if "urgency" in entry:
+        output.line(f"{'':{listing.SHORT}}  priority {entry['priority']}: {entry['urgency']}")
     for book, why in entry["passed"].items():
         output.line(f"{'':{listing.SHORT}}  not {book}: {why}")
     for left in entry["left_out"]:

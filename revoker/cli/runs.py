@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from revoker.cli import listing, options, outcome, output
+from revoker.cli import following, listing, options, outcome, output
 from revoker.cli.session import session_of
 from revoker.errors import ExitCode
+
+if TYPE_CHECKING:
+    from revoker.store.runs import RunRow
 
 
 def command(
@@ -21,27 +24,35 @@ def command(
         typer.Option(help="Only this state: ready, running, waiting, parked, done, failed, cancelled; may be repeated."),
     ] = None,
     plan: Annotated[str | None, typer.Option(help="Only the runs of this plan.", metavar="PLAN")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Show them live until all have ended or Ctrl-C; in a pipe, one line a change.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> ExitCode:
-    """Show runs, their step and what they wait for.
+    """Show runs: the most urgent first, their step, who carries them out, for whom they wait and since when.
 
     Exit code 12 when one waits, 13 when one failed, else 0.
     """
-    from revoker.report import json_document
     from revoker.store import credentials, plans, runs
 
     session = session_of(ctx)
-    rows = runs.list_runs(
-        session.store,
-        plan=[plans.load_plan(session.store, plan).digest] if plan else (),
-        fingerprint=[credentials.resolve_prefix(session.store, one) for one in fingerprint or ()],
-        state=state or (),
-        incident=incident or (),
-    )
+    chosen: dict[str, Any] = {
+        "plan": [plans.load_plan(session.store, plan).digest] if plan else (),
+        "fingerprint": [credentials.resolve_prefix(session.store, one) for one in fingerprint or ()],
+        "state": state or (),
+        "incident": incident or (),
+    }
+
+    def read() -> list[RunRow]:
+        return runs.list_runs(session.store, **chosen)
+
+    if follow:
+        return outcome.of_runs(row.state for row in following.follow(session.store, read, as_json=as_json))
+    rows = read()
     if as_json:
-        output.document({"schema": json_document.schema("runs"), "runs": [json_document.run(row) for row in rows]})
+        output.document(following.document(session.store, rows))
     elif rows:
-        output.table(listing.runs(rows))
+        output.table(listing.runs(rows, following.waits(session.store, rows)))
     else:
         output.line("No runs.")
     return outcome.of_runs(row.state for row in rows)

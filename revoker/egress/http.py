@@ -25,7 +25,7 @@ from revoker.sdk import Budget, Provider, Reply
 if TYPE_CHECKING:
     from revoker.egress.reader import PoolReader
     from revoker.egress.transport import Connections
-    from revoker.egress.writer import PoolWriter
+    from revoker.egress.writer import Pause, PoolWriter
 
 Clock = Callable[[], datetime]
 
@@ -160,7 +160,7 @@ def writer(
     chosen: Issued | None = None,
     allow: Callable[[], None],
     still: Callable[[], None] | None = None,
-    turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    turn: Callable[[], AbstractAsyncContextManager[Pause | None]] = nullcontext,
 ) -> PoolWriter:
     """A Writer for one approved action on one bound credential.
 

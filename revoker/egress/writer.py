@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from revoker.egress import aws, replies
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 T = TypeVar("T")
+Pause = Callable[[timedelta], None]  # tells the other workers that the provider asked for a pause
 
 
 class PoolWriter(PoolReader):
@@ -40,7 +42,7 @@ class PoolWriter(PoolReader):
         chosen: Issued | None,
         allow: Callable[[], None],
         still: Callable[[], None] | None,
-        turn: Callable[[], AbstractAsyncContextManager[None]],
+        turn: Callable[[], AbstractAsyncContextManager[Pause | None]],
     ) -> None:
         super().__init__(pool, provider, bound.credential)
         self._bound, self._mark, self._chosen = bound, mark, chosen
@@ -145,7 +147,7 @@ class PoolWriter(PoolReader):
 
     async def _change(self, host: str, call: Callable[[], Reply]) -> Reply:
         """One change in its turn: allowed at the last moment, sent once, its loss said aloud."""
-        async with self._bucket.turn(self._bucket.ticket()), self._turn():
+        async with self._bucket.turn(self._bucket.ticket()), self._turn() as pause:
             self._pool.check_stop()
             self._allow()
             try:
@@ -160,4 +162,6 @@ class PoolWriter(PoolReader):
                 ) from None
         if reply.status == 429 and reply.retry_after is not None:
             self._bucket.refused(reply.retry_after.total_seconds())
+            if pause is not None:
+                pause(reply.retry_after)
         return reply

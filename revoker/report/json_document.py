@@ -148,6 +148,10 @@ def run(row: RunRow) -> dict[str, Any]:
         "created_at": iso(row.created_at),
         "updated_at": iso(row.updated_at),
         "ended_at": iso(row.ended_at),
+        "priority": row.priority,
+        "worker": row.worker,
+        "due_at": iso(row.due_at),
+        "since": iso(row.since),
     }
 
 

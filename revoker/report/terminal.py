@@ -80,14 +80,14 @@ def plain(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _framed(table: Table, out: TextIO) -> None:
+def framed(table: Table, width: int, title: str = "") -> Any:
+    """The table as something rich can draw within a width."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table as Framed
 
-    console = Console(file=out, markup=False, highlight=False, emoji=False)
-    table = _fitted(table, console.width)
-    made = Framed(title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", header_style="bold", pad_edge=False)
+    table = _fitted(table, width)
+    title = clean(title or table.title)
+    made = Framed(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", header_style="bold", pad_edge=False)
     for name in table.columns:
         justify: Any = "right" if name in table.right else "left"
         whole = name not in table.fold and len(table.columns) > 2
@@ -98,7 +98,14 @@ def _framed(table: Table, out: TextIO) -> None:
         made.add_row(
             *(_text(_word(value, name), state=name == table.state) for value, name in zip(row, table.columns, strict=True))
         )
-    console.print(made)
+    return made
+
+
+def _framed(table: Table, out: TextIO) -> None:
+    from rich.console import Console
+
+    console = Console(file=out, markup=False, highlight=False, emoji=False)
+    console.print(framed(table, console.width))
     if table.note:
         console.print(clean(table.note), style="dim")
 

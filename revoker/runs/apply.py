@@ -46,7 +46,9 @@ def apply(store: Store, settings: Settings, digest: str, now: datetime) -> list[
     people = _enough_approvals(store, settings, full, document, now)
     audit.append(store, "applied", {"plan": full, "approved_by": list(people), "credentials": len(document["credentials"])}, now)
     members = [(entry["fingerprint"], entry["playbook"]) for entry in document["credentials"]]
-    return [run.id for run in run_rows.create_runs(store, full, members, now, needed=int(document["approvals"]))]
+    urgent = {entry["fingerprint"]: int(entry.get("priority", 3)) for entry in document["credentials"]}
+    made = run_rows.create_runs(store, full, members, now, needed=int(document["approvals"]), priorities=urgent)
+    return [run.id for run in made]
 
 
 def status(store: Store, settings: Settings, digest: str, now: datetime) -> tuple[int, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from revoker.errors import ActionFailed, NotBound, OutcomeUnknown, Parked, RevokerError
 from revoker.model import Bound, Effect, Issued, Receipt, Unbound, Validity
-from revoker.runs import prove
+from revoker.runs import prove, shared
 from revoker.runs import work as w
 from revoker.runs.crashpoints import reach
 from revoker.runs.work import DONE, Done, Turn
@@ -55,7 +55,16 @@ async def call(turn: Turn, pool: Pool, action: Action, target: Bound, chosen: Is
     """The one changing call. Whatever is not our own error counts as a lost answer."""
     from revoker.egress.http import writer
 
-    api = writer(pool, turn.provider, target, mark=turn.mark, chosen=chosen, allow=turn.allow, still=turn.still)
+    api = writer(
+        pool,
+        turn.provider,
+        target,
+        mark=turn.mark,
+        chosen=chosen,
+        allow=turn.allow,
+        still=turn.still,
+        turn=lambda: shared.place(turn),
+    )
     try:
         receipt = await action.run(target, api)
     except RevokerError:

@@ -15,10 +15,11 @@ from revoker.config import Settings
 from revoker.errors import UsageError
 from revoker.model import Credential, Status, Unbound, Verdict
 from revoker.playbook import Playbook, check_kinds, load_playbooks
-from revoker.runs import digests
+from revoker.runs import digests, limits
 from revoker.runs.choose import Choice, choose, named
 from revoker.runs.facts import Facts, ReaderFor, bind_all, destination_for, used_lately
 from revoker.runs.planned import is_change, planned_steps
+from revoker.runs.priority import priority
 from revoker.runs.remembered import with_remembered
 from revoker.store import credentials as rows_of
 from revoker.store import incidents, plans
@@ -64,6 +65,7 @@ def make_plan(
     selection: Selection,
     *,
     playbook: str | None = None,
+    large: bool = False,
     requester: str,
     now: datetime,
     reader: ReaderFor | None = None,
@@ -72,10 +74,12 @@ def make_plan(
     """Plan and save. Opens the read-only egress by itself when no `reader` is given.
 
     Raises UsageError when the plan would pass `limits.mutations_per_run` or a playbook's own limit: a bad report or a
-    bug stops here, before anybody is asked to approve.
+    bug stops here, before anybody is asked to approve. With `large` such a plan is made, and needs more approvals.
     """
     return asyncio.run(
-        plan_async(store, settings, selection, playbook=playbook, requester=requester, now=now, reader=reader, books=books)
+        plan_async(
+            store, settings, selection, playbook=playbook, large=large, requester=requester, now=now, reader=reader, books=books
+        )
     )
 
 
@@ -87,6 +91,7 @@ async def plan_async(
     requester: str,
     now: datetime,
     playbook: str | None = None,
+    large: bool = False,
     reader: ReaderFor | None = None,
     books: Mapping[str, Playbook] | None = None,
 ) -> Plan:
@@ -94,7 +99,7 @@ async def plan_async(
     books = load_playbooks() if books is None else books
     if playbook is not None:
         check_kinds(named(books, playbook), catalog.kinds())
-    planner = _Planner(store, settings, now, books, playbook)
+    planner = _Planner(store, settings, now, books, playbook, large=large)
     wanted, counted = _wanted(store, selection, BY_NAME if playbook else BY_ITSELF)
     planner.counted.update(counted)
     if wanted and reader is not None:
@@ -123,12 +128,14 @@ class _Planner:
     """The state of one planning: entries, counts, and the limits that stop it."""
 
     def __init__(
-        self, store: Store, settings: Settings, now: datetime, books: Mapping[str, Playbook], forced: str | None
+        self, store: Store, settings: Settings, now: datetime, books: Mapping[str, Playbook], forced: str | None, *, large: bool
     ) -> None:
+        self.large = large
         self.store, self.settings, self.now, self.books, self.forced = store, settings, now, books, forced
         self.entries: list[dict[str, Any]] = []
         self.counted: Counter[str] = Counter()
         self.taken: Counter[str] = Counter()
+        self.changes: Counter[str] = Counter()  # by provider
         self.mutations = 0
         self.attested: frozenset[str] = frozenset()
 
@@ -187,24 +194,23 @@ class _Planner:
     def _add(self, facts: Facts) -> None:
         choice = choose(facts, self.books, self.forced)
         steps, left_out = planned_steps(choice.playbook, facts, self.settings)
-        self.mutations += sum(1 for step in steps if is_change(step))
+        changes = sum(1 for step in steps if is_change(step))
+        self.mutations += changes
+        self.changes[facts.provider.id] += changes
         self.taken[choice.playbook.id] += 1
-        self._stop_at_limits(choice.playbook)
-        self.entries.append(_entry(facts, choice, steps, left_out))
+        if not self.large:
+            self._stop_at_limits(choice.playbook)
+        urgent = priority(facts.row, rows_of.locations(self.store, facts.row.fingerprint), self.settings)
+        self.entries.append(_entry(facts, choice, steps, left_out) | {"priority": urgent[0], "urgency": urgent[1]})
 
     def _stop_at_limits(self, book: Playbook) -> None:
-        most = self.settings.limits.mutations_per_run
-        if self.mutations > most:
+        beyond = limits.beyond(self.mutations, {book: self.taken[book.id]}, self.settings)
+        if beyond:
             raise UsageError(
-                f"The plan would make more than {most} changes.",
+                f"The plan would {beyond[0]}.",
                 safe="nothing was changed, and no plan was saved",
-                next="select fewer (--incident, --provider, --kind, --fingerprint), or raise [limits] mutations_per_run",
-            )
-        if self.taken[book.id] > book.limit:
-            raise UsageError(
-                f"The plan would take more than {book.limit} credentials through the playbook {book.id}.",
-                safe="nothing was changed, and no plan was saved",
-                next="select fewer, or raise the playbook's limit",
+                next="select fewer (--incident, --provider, --kind, --fingerprint), raise the limit, or use --large: "
+                "it needs more approvals",
             )
 
 
@@ -226,7 +232,9 @@ def _entry(facts: Facts, choice: Choice, steps: list[dict[str, Any]], left_out: 
 
 
 def _sealed(planner: _Planner, settings: Settings, requester: str, now: datetime) -> Plan:
-    entries = sorted(planner.entries, key=lambda entry: str(entry["fingerprint"]))
+    entries = sorted(planner.entries, key=lambda entry: (entry["priority"], str(entry["fingerprint"])))
+    beyond = limits.beyond(planner.mutations, {planner.books[id]: n for id, n in planner.taken.items()}, settings)
+    needed = max((step.get("approvals", 0) for entry in entries for step in entry["steps"]), default=0)
     document = {
         "schema": SCHEMA,
         "requester": requester,
@@ -235,8 +243,9 @@ def _sealed(planner: _Planner, settings: Settings, requester: str, now: datetime
         "expires_at": digests.instant(now + LIFETIME),
         "incidents": sorted({entry["incident"] for entry in entries}),
         "policy": digests.policy(settings),
-        "approvals": max((step.get("approvals", 0) for entry in entries for step in entry["steps"]), default=0),
+        "approvals": max(needed, settings.approvals["large"]) if beyond else needed,
         "mutations": planner.mutations,
+        "limits": limits.shown(planner.store, planner.changes, settings, now) | {"beyond": list(beyond)},
         "counted": dict(sorted(planner.counted.items())),
         "credentials": entries,
     }

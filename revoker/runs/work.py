@@ -134,9 +134,14 @@ class Turn:
         store, now, provider = self.work.store, self.now, self.provider.id
         if switches.is_stopped(store):
             raise Parked("The kill switch is on.", safe="nothing was sent", next="revoker start, then revoker resume")
-        most = self.work.settings.limits.per_provider_per_hour
-        if not switches.count_mutation(store, provider, now, limit=most):
-            raise Parked(f"{provider} has had {most} changes within the hour.", safe="nothing was sent", next="revoker resume")
+        limits = self.work.settings.limits
+        most, total = limits.per_provider_per_hour, limits.per_hour
+        if not switches.count_mutation(store, provider, now, limit=most, total=total):
+            raise Parked(
+                f"{provider} has had {most} changes within the hour, or all providers together {total}.",
+                safe="nothing was sent",
+                next="revoker resume after a while, or raise [limits]; workers go on by themselves",
+            )
         self.audited("call", {"provider": provider})
         self.write("intent", {"call": True})
         reach(f"{self.step['id']}: before call")

@@ -47,24 +47,39 @@ def set_stopped(store: Store, on: bool, who: str, now: datetime) -> None:
         connection.execute(sa.update(table).where(table.c.name == STOP).values(on=int(on), who=who, at=micros(now)))
 
 
-def count_mutation(store: Store, provider: str, now: datetime, *, limit: int | None = None, within: timedelta = HOUR) -> bool:
-    """Count one change at a provider before it is made. False, and not counted, when `limit` was reached `within` that time."""
+def count_mutation(
+    store: Store,
+    provider: str,
+    now: datetime,
+    *,
+    limit: int | None = None,
+    total: int | None = None,
+    within: timedelta = HOUR,
+) -> bool:
+    """Count one change at a provider before it is made.
+
+    False, and not counted, when `limit` changes at this provider or `total` changes at all of them were made `within` that time.
+    """
     table = schema.mutations
     with writing(store) as connection:
         serialize(connection, 4)
         if limit is not None and _since(connection, provider, now - within) >= limit:
             return False
+        if total is not None and _since(connection, None, now - within) >= total:
+            return False
         connection.execute(sa.insert(table).values(provider=provider, at=micros(now)))
     return True
 
 
-def mutations_since(store: Store, provider: str, since: datetime) -> int:
-    """How many changes were made at a provider after a time."""
+def mutations_since(store: Store, provider: str | None, since: datetime) -> int:
+    """How many changes were made after a time, at one provider or (None) at all of them."""
     with reading(store) as connection:
         return _since(connection, provider, since)
 
 
-def _since(connection: Connection, provider: str, since: datetime) -> int:
+def _since(connection: Connection, provider: str | None, since: datetime) -> int:
     table = schema.mutations.c
-    query = sa.select(sa.func.count()).where(table.provider == provider, table.at > micros(since))
+    query = sa.select(sa.func.count()).select_from(schema.mutations).where(table.at > micros(since))
+    if provider is not None:
+        query = query.where(table.provider == provider)
     return int(connection.execute(query).scalar_one())

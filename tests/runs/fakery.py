@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 import string
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 from revoker.sdk import (
     Action,
     Bound,
+    Budget,
     Credential,
     Effect,
     Issued,
@@ -99,6 +101,7 @@ def whoami(reply: Reply) -> Any:
 
 
 NEEDS = "an administrator's key"
+BUDGET = Budget(float(os.environ.get("FAKERY_RATE", "200")), int(os.environ.get("FAKERY_IN_FLIGHT", "16")))
 PROVIDER = Provider(
     id="fakery",
     title="Fakery",
@@ -114,6 +117,7 @@ PROVIDER = Provider(
             docs=DOCS,
             identity="account and id",
             propagation=Propagation(timedelta(seconds=0.2)),
+            budget=BUDGET,
             manual=Manual(url="https://fakery.invalid/keys", steps=("Delete the key.",), notify="its owner"),
             actions=(
                 Action("issue", Effect.ISSUE, issue, bind, NEEDS, DOCS, authority="admin", undo="revoke", siblings=listed),

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ import sqlalchemy as sa
 
 from revoker import secrets
 from revoker.errors import UsageError
-from revoker.model import Credential, Finding, Location, Secret
-from revoker.runs import digests
+from revoker.model import Credential, Finding, Identity, Location, Secret, Status
+from revoker.runs import digests, limits
 from revoker.runs.plan import Plan, make_plan
+from revoker.runs.priority import priority
 from revoker.store import credentials as rows_of
 from revoker.store import incidents, plans, schema
 from revoker.store.credentials import Selection
@@ -166,3 +168,37 @@ def test_a_hundred_thousand_that_need_nothing_cost_little(site: Site) -> None:
     plan = planned(site)
     assert time.perf_counter() - start_at < 5
     assert plan.document["counted"] == {"status dead": 100_000}
+
+
+def test_a_plan_beyond_a_limit_is_made_when_asked_for_and_needs_more_approvals(build: Build) -> None:
+    site = build("[limits]\nmutations_per_run = 3\nper_hour = 2\n")
+    for _ in range(4):
+        site.add(site.fakery.add().value)
+    with pytest.raises(UsageError, match="more than 3 changes") as refused:
+        planned(site)
+    assert "--large" in refused.value.next
+    plan = planned(site, large=True)
+    assert (plan.mutations, plan.approvals) == (4, 2)
+    told = limits.sentences(plan.document)
+    assert told[0] == "Limits: 4 of 3 changes in one plan, 0 of 2 used this hour."
+    assert "more than 3 changes" in told[1]
+    assert "all providers together: 4 changes, and 2 are left of this hour's 2" in told[2]
+
+
+def test_what_is_public_and_powerful_goes_first(build: Build) -> None:
+    site = build(own='public = ["image:acme/web*"]')
+    quiet, loud = (site.add(site.fakery.add().value) for _ in range(2))
+    incident = incidents.find(site.store, "leak")
+    assert incident
+    (cred,) = rows_of.unseal_many(site.store, [loud])
+    found = Finding("r", Location("trivy", "app/.env", 1, image="acme/web:1.2"), cred.secret)
+    rows_of.add_findings(site.store, [(found, cred)], incident.id, utc_now())
+    plan = planned(site)
+    assert [(e["fingerprint"], e["priority"]) for e in plan.entries] == [(loud, 1), (quiet, 3)]
+    assert plan.entries[0]["urgency"] == "public (image:acme/web:1.2)"
+    row = replace(site.row(quiet), identity=Identity("ours", "arn:aws:iam::1:root"))
+    assert priority(row, (), site.settings) == (2, "powerful (root)")
+    for scope, powerful in {"admin:org": True, "*": True, "repo": False, "read:organic": False, "iam:PassRole": True}.items():
+        row = replace(site.row(quiet), identity=Identity("ours", "x", (scope,)))
+        assert priority(row, (), site.settings)[0] == (2 if powerful else 3), scope
+    assert priority(replace(row, status=Status.CONTAINED), (), site.settings)[0] == 4

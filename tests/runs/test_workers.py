@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from revoker import audit
 from revoker.errors import ExitCode
 from revoker.lab.servers import PostgreSQL, run_sql
 from revoker.model import Status
-from revoker.store import runs, switches, workers
+from revoker.store import runs, schema, switches, workers
+from revoker.store.database import writing
 from tests.runs.conftest import Build, Site, utc_now
 from tests.runs.crew import HERE, QUICK, Crew, all_done, is_stopped, leak, tell_end, wait_for
 
@@ -158,6 +164,61 @@ def test_the_kill_switch_holds_in_every_worker(crew: tuple[Site, Crew]) -> None:
     switches.set_stopped(site.store, False, "alice", utc_now())
     wait_for(lambda: all_done(site, ids), 90)
     check_changes(site, 12)
+
+
+@pytest.mark.row("F10")
+def test_all_workers_together_keep_a_provider_s_budget(crew: tuple[Site, Crew], capsys: pytest.CaptureFixture[str]) -> None:
+    """Three workers at full speed: at the most 2 changes under way, and 5 started in a second. The figures are printed."""
+    site, made = crew
+    asked, lock = site.fakery.answer, threading.Lock()
+    spans: list[tuple[float, float]] = []
+
+    def timed(method: str, path: str, *rest: Any) -> Any:
+        if method == "GET":
+            with lock:
+                return asked(method, path, *rest)
+        begun = time.monotonic()
+        time.sleep(0.3)
+        with lock:
+            spans.append((begun, time.monotonic()))
+            return asked(method, path, *rest)
+
+    site.fakery.answer, site.fakery.lock = timed, nullcontext()
+    ids = leak(site, 10)
+    for _ in range(3):
+        made.start("--at-once", "8", FAKERY_RATE="5", FAKERY_IN_FLIGHT="2")
+    wait_for(lambda: all_done(site, ids), 120)
+    starts = sorted(begun for begun, _ in spans)
+    fastest = max(sum(1 for other in starts if start <= other < start + 1) for start in starts)
+    most = max(sum(1 for begun, end in spans if begun <= start < end) for start in starts)
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n3 workers, budget 5/s and 2 under way: {len(spans)} changes, {fastest} in the fastest second, {most} at once\n"
+        )
+    assert len(spans) == 20
+    assert fastest <= 6  # a start may be late and the next one in time
+    assert most <= 2
+    check_changes(site, 10)
+
+
+def test_the_most_urgent_go_first_and_are_followed(crew: tuple[Site, Crew]) -> None:
+    site, made = crew
+    ids = leak(site, 4)
+    urgent = ids[-1]
+    with writing(site.store) as connection:
+        connection.execute(sa.update(schema.runs).where(schema.runs.c.id == urgent).values(priority=0))
+    command = [sys.executable, str(HERE / "command_line.py"), "runs", "--follow", "--config", str(site.config)]
+    follower = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    made.start("--at-once", "1")
+    out, _ = follower.communicate(timeout=90)
+    assert follower.returncode == ExitCode.DONE
+    lines = out.splitlines()
+    assert sum("waits for a worker" in line for line in lines) >= 4
+    ended = [line.split()[1] for line in lines if "  done  " in line]
+    assert ended[0] == urgent
+    assert set(ended) == set(ids)
+    host = platform.node()
+    assert any(f"{host}-" in line for line in lines if "  running  " in line)
 
 
 def test_on_sqlite_there_are_no_workers(site: Site) -> None:

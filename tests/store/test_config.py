@@ -123,7 +123,7 @@ def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_effect_has_a_default_approval() -> None:
-    assert {effect.value for effect in Effect} | {"delete"} == set(APPROVALS)
+    assert {effect.value for effect in Effect} | {"delete", "large", "last_active"} == set(APPROVALS)
 
 
 def test_the_example_loads_and_shows_every_key() -> None:
