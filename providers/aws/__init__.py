@@ -11,7 +11,7 @@ from revoker.providers.aws.accounts import account_of, canary, half_a_session, n
 from revoker.providers.aws.caller import AUTHORITY, OTHER_PARTITIONS, check_authority, verify
 from revoker.providers.aws.keys import issue, revoke, revoke_root, set_status
 from revoker.providers.aws.sessions import allow_sessions, bind_session, bind_user, end_sessions, is_allowed, is_denied
-from revoker.providers.aws.target import bind, bind_root, has_status, siblings
+from revoker.providers.aws.target import bind, bind_issue, bind_root, has_status, siblings
 from revoker.sdk import (
     Action,
     Binder,
@@ -78,7 +78,7 @@ ISSUE = Action(
     "issue",
     Effect.ISSUE,
     issue,
-    bind,
+    bind_issue,
     f"{LOOK}, iam:CreateAccessKey, iam:DeleteAccessKey",
     f"{API}/API_CreateAccessKey.html",
     authority=AUTHORITY,

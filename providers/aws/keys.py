@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from revoker.providers.aws.target import UserKey, keys_of
+from revoker.providers.aws.target import SLOTS, UserKey, keys_of
 from revoker.sdk import (
     ActionFailed,
     Bound,
@@ -20,8 +20,6 @@ from revoker.sdk import (
     receipt,
     text_at,
 )
-
-SLOTS = 2  # keys that a user may have, active or not
 
 
 async def user_of(bound: Bound, api: Reader) -> str:

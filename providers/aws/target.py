@@ -1,5 +1,6 @@
 """The proof that a key is of our account and of one user: nothing is changed without it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from revoker.sdk import (
     Observer,
     Proof,
     Reader,
+    Reply,
     Sibling,
     Unbound,
     no_authority,
@@ -18,7 +20,8 @@ from revoker.sdk import (
     time_at,
 )
 
-QUARANTINE = "AWSCompromisedKeyQuarantine"
+QUARANTINE = re.compile(r"AWSCompromisedKeyQuarantine(?:V[1-9]\d?)?")  # the first, V2, V3, V4 and what may come
+SLOTS = 2  # keys that a user may have, active or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,7 @@ async def _in_our_account(key_id: str, api: Reader) -> Owner | Unbound:
     keys = await keys_of(user, api)
     if keys is None:
         return Unbound("refused", f"IAM did not list the keys of user {user}")
-    at = time_at(reply, "AccessKeyLastUsed.LastUsedDate")
-    service = text_at(reply, "AccessKeyLastUsed.ServiceName")
-    return Owner(user, keys, f"last used {at:%Y-%m-%d %H:%M} UTC for {service}" if at else "no use is recorded")
+    return Owner(user, keys, _last_use(reply))
 
 
 async def _bound(cred: Credential, api: Reader, account: str, theirs: tuple[str, str] | Unbound, owner: Owner) -> Bound | Unbound:
@@ -103,22 +104,52 @@ async def _bound(cred: Credential, api: Reader, account: str, theirs: tuple[str,
         return Unbound("refused", f"STS refuses the key although IAM shows it as {mine.status}; try again in a few minutes")
     signs = "it signs as" if isinstance(theirs, tuple) else "it is Inactive, and of"
     last = [key.id for key in keys if key.status == "Active"] == [key_id]
-    notes = [owner.use, *(["the last active key of this user"] if last else []), *await _quarantine(user, api)]
+    quarantine = await _quarantine(user, api)
+    notes = [owner.use, *(["the last active key of this user"] if last else [])]
+    notes += [f"AWS has it in quarantine ({name}), which does not revoke it" for name in quarantine]
     extra = {"user": user, "keys": ",".join(sorted(key.id for key in keys)), "last_active": "yes" if last else "no"}
+    if quarantine:
+        extra["contained_by_provider"] = ", ".join(quarantine)
     how = f"the key id is half of the leaked pair, and {signs} user {user} of account {account}; " + "; ".join(notes)
     return Bound(cred, key_id, Proof.EMBEDDED, how, account, extra)
 
 
 async def _quarantine(user: str, api: Reader) -> list[str]:
-    """AWS attaches a policy to users whose keys it finds in public; it denies a list of things, not everything."""
+    """AWS attaches a policy to users whose keys it finds in public.
+
+    It denies a list of things, not everything: iam:UpdateAccessKey and iam:CreateAccessKey among them, so that the leaked key
+    could not even switch itself off. The authority is another identity and is not hit.
+    """
     reply = await api.aws_read("iam", "ListAttachedUserPolicies", UserName=user)
     rows = reply.pick("AttachedPolicies") if reply.status == 200 else None
-    names = [
-        str(row.get("PolicyName"))
-        for row in rows or ()
-        if isinstance(row, dict) and str(row.get("PolicyName")).startswith(QUARANTINE)
-    ]
-    return [f"AWS has it in quarantine ({name}), which does not revoke it" for name in names]
+    names = [str(row.get("PolicyName")) for row in rows or () if isinstance(row, dict)]
+    return sorted(name for name in names if QUARANTINE.fullmatch(name))
+
+
+async def bind_issue(cred: Credential, api: Reader) -> Bound | Unbound:
+    """The same target, when its user has room for one more key: an inactive key takes a place too."""
+    target = await bind(cred, api)
+    others = [id for id in target.extra["keys"].split(",") if id != target.target] if isinstance(target, Bound) else []
+    if isinstance(target, Unbound) or len(others) + 1 < SLOTS:
+        return target
+    keys = {key.id: key.status for key in await keys_of(target.extra["user"], api) or ()}
+    told = [f"{id} ({keys.get(id, 'gone by now')}, {await _use(id, api)})" for id in others]
+    return Unbound(
+        "no_room",
+        f"user {target.extra['user']} may have {SLOTS} keys, active or not, and also has {', '.join(told)}; "
+        "delete by hand the one that nobody needs, and plan again",
+    )
+
+
+async def _use(key_id: str, api: Reader) -> str:
+    return _last_use(await api.aws_read("iam", "GetAccessKeyLastUsed", AccessKeyId=key_id))
+
+
+def _last_use(reply: Reply) -> str:
+    at = time_at(reply, "AccessKeyLastUsed.LastUsedDate")
+    return (
+        f"last used {at:%Y-%m-%d %H:%M} UTC for {text_at(reply, 'AccessKeyLastUsed.ServiceName')}" if at else "no use is recorded"
+    )
 
 
 async def bind_root(cred: Credential, api: Reader) -> Bound | Unbound:
@@ -147,3 +178,9 @@ def has_status(status: str) -> Observer:
         return None if mine is None else mine.status == status
 
     return observe
+
+
+async def last_used(key_id: str, api: Reader) -> datetime | None:
+    """When IAM last saw a key used, by anybody. IAM's record is some minutes late, and none at all for most refused calls."""
+    reply = await api.aws_read("iam", "GetAccessKeyLastUsed", AccessKeyId=key_id)
+    return time_at(reply, "AccessKeyLastUsed.LastUsedDate") if reply.status == 200 else None

@@ -52,5 +52,7 @@ def _reasons(entry: Mapping[str, Any]) -> None:
     for step in entry["steps"]:
         if step.get("loses"):
             output.line(f"{'':{listing.SHORT}}  {step['id']} cannot be undone: {step['loses']}")
+        if step.get("last_active"):
+            output.line(f"{'':{listing.SHORT}}  {step['id']} takes {step['last_active']}")
         for rest in step.get("outlives", ()):
             output.line(f"{'':{listing.SHORT}}  outlives it: {rest}")

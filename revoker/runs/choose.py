@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from revoker.errors import UsageError
+from revoker.model import Bound, Unbound
 from revoker.playbook import Playbook
 from revoker.runs.facts import Facts
 
@@ -74,6 +76,7 @@ def _known(facts: Facts) -> tuple[str, ...]:
     row, who = facts.row, facts.row.identity
     scopes = ", ".join(who.scopes[:8]) if who and who.scopes else ""
     last = who.last_used_at if who else None
+    contained = next((t.extra["contained_by_provider"] for t in facts.bindings.values() if _contained(t)), "")
     effects = sorted({a.effect.value for a in facts.kind.actions if facts.bound_action(a.effect)})
     return tuple(
         text
@@ -84,8 +87,13 @@ def _known(facts: Facts) -> tuple[str, ...]:
             f"last used {last:%Y-%m-%d}" if last else "when it was last used is not known",
             f"found in {row.findings} places",
             f"Vault path {facts.destination.path}" if facts.destination else "no place in Vault is configured for it",
+            f"contained by the provider ({contained}), not revoked" if contained else "",
             f"consumers: {', '.join(facts.destination.consumers)}" if facts.destination and facts.destination.consumers else "",
             f"can act: {', '.join(effects)}" if effects else "no API action can act",
         )
         if text
     )
+
+
+def _contained(target: Bound | Unbound) -> TypeGuard[Bound]:
+    return isinstance(target, Bound) and bool(target.extra.get("contained_by_provider"))

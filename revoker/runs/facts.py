@@ -71,11 +71,19 @@ def destination_for(kind: Kind, cred: Credential, row: CredentialRow, settings: 
 
 
 async def bind_all(
-    kind: Kind, cred: Credential, reader: Reader, settings: Settings, *, provider: str, accepted: bool, only: Iterable[str] = ()
+    kind: Kind,
+    cred: Credential,
+    reader: Reader,
+    settings: Settings,
+    *,
+    provider: str,
+    accepted: bool,
+    only: Iterable[str] = (),
+    leaked: Mapping[str, str] = NOTHING,
 ) -> dict[str, Bound | Unbound]:
     """Bind the target of each action of a kind; a binder that several actions share is asked once.
 
-    `accepted` says that the provider once called this very credential live.
+    `accepted` says that the provider once called this very credential live; `leaked` which authorities leaked themselves.
     """
     wanted = set(only)
     asked: dict[Binder, Bound | Unbound] = {}
@@ -83,7 +91,7 @@ async def bind_all(
     for action in kind.actions:
         if wanted and action.id not in wanted:
             continue
-        why_not = _not_offered(action, reader, settings)
+        why_not = _not_offered(action, reader, settings, leaked)
         if why_not is None and action.bind not in asked:
             target = _one_pair(await _bind(action, cred, reader), kind, cred, accepted=accepted)
             asked[action.bind] = _ours(target, provider, settings)
@@ -91,13 +99,18 @@ async def bind_all(
     return found
 
 
-def _not_offered(action: Action, reader: Reader, settings: Settings) -> Unbound | None:
+def _not_offered(action: Action, reader: Reader, settings: Settings, leaked: Mapping[str, str]) -> Unbound | None:
     if action.experimental and not settings.limits.experimental:
         return Unbound("experimental", "it rests on a claim that we could not confirm; [limits] experimental allows it")
     if action.replaces and action.choose is None:
         return Unbound("replaces", "the provider would make the new value and end the old one in the same moment")
     if action.by == "authority" and action.authority and reader.authority(action.authority) is None:
         return Unbound("no_authority", f"configure `{action.authority}` for this provider")
+    if action.by == "authority" and leaked:
+        name, mark = min(leaked.items())
+        return Unbound(
+            "authority_leaked", f"`{name}` of this provider is itself a leaked credential ({mark}); configure another identity"
+        )
     return None
 
 

@@ -49,7 +49,7 @@ def look_for(turn: Turn, action: Action) -> Done:
     if not new:
         turn.settle({"result": "nothing made", "target": target.target})
         return Done("running", "the interrupted call made nothing", sleep=0)
-    ours = [one for one in new if _is_ours(one, turn.mark, called)]
+    ours = [one for one in new if is_ours(one, turn.mark, called)]
     if len(ours) != 1 or (len(new) > 1 and turn.mark not in ours[0].name):
         raise _cannot_tell(turn, [one.target for one in new], "which of them this run made cannot be proven")
     retire(turn, ours[0].target, None)
@@ -78,7 +78,7 @@ def retire(turn: Turn, target: str, issued: Issued | None) -> None:
 
 def _revoke(turn: Turn, target: str, issued: Issued | None) -> None:
     undo = w.planned_action(turn).undo  # any other revoking action could hit the leaked one instead
-    action = next((a for a in turn.kind.actions if a.id == undo and _can(a, issued, turn)), None)
+    action = next((a for a in turn.kind.actions if a.id == undo and can(a, issued, turn)), None)
     if action is None:
         raise Parked(f"{turn.kind.id} has no action that can take a new one back")
     holder = turn.credential
@@ -100,8 +100,8 @@ async def _revoke_once(turn: Turn, pool: Pool, action: Action, bound: Bound) -> 
             raise
 
 
-def _can(action: Action, issued: Issued | None, turn: Turn) -> bool:
-    """The leaked one must not be the acting one, and a value that was lost cannot act."""
+def can(action: Action, issued: Issued | None, turn: Turn) -> bool:
+    """Whether an action may take a new one back. The leaked one must not be the acting one, and a value that was lost cannot act."""
     allowed = turn.work.settings.limits.experimental or not action.experimental
     if not allowed or (action.by == "self" and issued is None):
         return False
@@ -110,7 +110,8 @@ def _can(action: Action, issued: Issued | None, turn: Turn) -> bool:
     return action.authority in turn.work.settings.authority.get(turn.provider.id, {})
 
 
-def _is_ours(one: Sibling, mark: str, called: JournalRow) -> bool:
+def is_ours(one: Sibling, mark: str, called: JournalRow) -> bool:
+    """True for one that bears our mark, or was made while that call was under way."""
     if mark in one.name:
         return True
     return one.created_at is not None and _within(one.created_at, called.at)

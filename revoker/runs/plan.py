@@ -15,7 +15,7 @@ from revoker.config import Settings
 from revoker.errors import UsageError
 from revoker.model import Credential, Status, Unbound, Verdict
 from revoker.playbook import Playbook, check_kinds, load_playbooks
-from revoker.runs import digests, limits
+from revoker.runs import digests, limits, responder
 from revoker.runs.choose import Choice, choose, named
 from revoker.runs.facts import Facts, ReaderFor, bind_all, destination_for, used_lately
 from revoker.runs.planned import is_change, planned_steps
@@ -136,6 +136,7 @@ class _Planner:
         self.counted: Counter[str] = Counter()
         self.taken: Counter[str] = Counter()
         self.changes: Counter[str] = Counter()  # by provider
+        self.leaked: dict[str, Mapping[str, str]] = {}  # provider -> its authorities that leaked themselves
         self.mutations = 0
         self.attested: frozenset[str] = frozenset()
 
@@ -185,9 +186,11 @@ class _Planner:
             foreign = {action.id: Unbound("foreign", "it is not ours") for action in facts.kind.actions}
             return replace(facts, bindings=foreign)
         api = reader(facts.provider, facts.credential)
-        found = await bind_all(
-            facts.kind, facts.credential, api, self.settings, provider=facts.provider.id, accepted=facts.row.live_at is not None
-        )
+        where = facts.provider.id
+        if where not in self.leaked:
+            self.leaked[where] = await asyncio.to_thread(responder.leaked, self.store, self.settings, facts.provider)
+        accepted, leaked = facts.row.live_at is not None, self.leaked[where]
+        found = await bind_all(facts.kind, facts.credential, api, self.settings, provider=where, accepted=accepted, leaked=leaked)
         more = await with_remembered(found, self.store, facts.row, kind=facts.kind, cred=facts.credential, reader=api)
         return replace(facts, bindings=more)
 

@@ -25,7 +25,8 @@ def planned_steps(book: Playbook, facts: Facts, settings: Settings) -> tuple[lis
             continue
         found = _can_act(step, step.effect, facts)
         if found is not None:
-            steps.append(_change(step, *found, facts, settings))
+            alone = not any(one.get("effect") == Effect.ISSUE for one in steps)
+            steps.append(_change(step, *found, facts, settings, alone=alone))
         elif step.unless == "unbound":
             left_out.append(f"{step.id}: {facts.why_unbound(step.effect, step.action)}")
         else:
@@ -38,14 +39,23 @@ def is_change(step: Mapping[str, Any]) -> bool:
     return "action" in step
 
 
-def approvals_for(action: Action, kind: Kind, settings: Settings) -> int:
-    """How many distinct persons must say yes: by effect, and by `delete` for what takes more than the key with it."""
+def approvals_for(action: Action, kind: Kind, settings: Settings, *, last: bool = False) -> int:
+    """How many distinct persons must say yes: by effect, by `delete` for what takes more than the key with it, and by
+    `last_active` for what takes the last active credential of its principal.
+    """
     wanted = [settings.approvals.get(action.effect.value, 1)]
     if action.replaces:
         wanted.append(settings.approvals.get("revoke", 1))
     if action.wide or (action.effect is Effect.REVOKE and action.undo is None and kind.irreversible_loss):
         wanted.append(settings.approvals.get("delete", 0))
+    if last:
+        wanted.append(settings.approvals["last_active"])
     return max(wanted)
+
+
+def takes_last(action: Action, target: Bound) -> bool:
+    """True when a change leaves a principal without any active credential. A new one that was made before counts."""
+    return action.effect in (Effect.SUSPEND, Effect.REVOKE) and target.extra.get("last_active") == "yes"
 
 
 def bound_document(target: Bound) -> dict[str, Any]:
@@ -70,8 +80,9 @@ def _can_act(step: Step, effect: Effect, facts: Facts) -> tuple[Action, Bound] |
     return facts.bound_action(effect, step.action)
 
 
-def _change(step: Step, action: Action, target: Bound, facts: Facts, settings: Settings) -> PlannedStep:
+def _change(step: Step, action: Action, target: Bound, facts: Facts, settings: Settings, *, alone: bool) -> PlannedStep:
     effect = action.effect
+    last = alone and takes_last(action, target)
     planned: PlannedStep = {
         **_named(step),
         "effect": effect.value,
@@ -82,7 +93,8 @@ def _change(step: Step, action: Action, target: Bound, facts: Facts, settings: S
         **bound_document(target),
         "undo": action.undo,
         "replaces": action.replaces,
-        "approvals": approvals_for(action, facts.kind, settings),
+        "approvals": approvals_for(action, facts.kind, settings, last=last),
+        "last_active": f"the last active credential of {target.extra.get('user', 'its principal')}" if last else "",
         "loses": action.wide or (facts.kind.irreversible_loss if effect is Effect.REVOKE else ""),
         "outlives": [_residual(what.what, what.lasts) for what in facts.kind.residual] if effect is Effect.REVOKE else [],
     }

@@ -13,6 +13,7 @@ from revoker import audit
 from revoker.config import Settings
 from revoker.errors import NotBound, Parked
 from revoker.model import Bound, Credential, Effect, Proof, Unbound
+from revoker.runs import responder
 from revoker.runs.crashpoints import reach
 from revoker.runs.facts import Bindings, bind_all
 from revoker.runs.planned import same_target
@@ -177,8 +178,10 @@ async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound
     only = [action.id]
     row = rows_of.select(turn.work.store, Selection(fingerprint=(turn.run.fingerprint,)))[0]
     accepted, where = row.live_at is not None, turn.provider.id
+    settings = turn.work.settings
+    leaked = await asyncio.to_thread(responder.leaked, turn.work.store, settings, turn.provider)
     found: Bindings = await bind_all(
-        turn.kind, turn.credential, reader, turn.work.settings, provider=where, accepted=accepted, only=only
+        turn.kind, turn.credential, reader, settings, provider=where, accepted=accepted, only=only, leaked=leaked
     )
     found = await with_remembered(found, turn.work.store, row, kind=turn.kind, cred=turn.credential, reader=reader)
     target = found[action.id]

@@ -17,14 +17,15 @@ from revoker.store import picking, switches
 from revoker.store.database import Store
 
 LOOK = 0.5  # seconds between two looks for runs
-SWEEP = 5.0  # seconds between two looks for dead workers, and two rounds of `idle`
+SWEEP = 5.0  # seconds between two looks for dead workers
+IDLE = 60.0  # seconds between two rounds of `idle`
 
 log = get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """What one worker does beside its engine: `idle` is called every few seconds, `most` runs are under way at once."""
+    """What one worker does beside its engine: `idle` is called each minute, `most` runs are under way at once."""
 
     engine: Engine
     most: int
@@ -39,8 +40,8 @@ class Worker:
         """
         rounds = 0
         while not self.ended.is_set():
-            if rounds % max(1, int(SWEEP / LOOK)) == 0:
-                self._sweep()
+            if rounds % int(SWEEP / LOOK) == 0:
+                self._sweep(idle=rounds % int(IDLE / LOOK) == 0)
             rounds += 1
             here = self._fill()
             if once and not here:
@@ -48,12 +49,13 @@ class Worker:
             self.ended.wait(LOOK)
         self._drain()
 
-    def _sweep(self) -> None:
+    def _sweep(self, *, idle: bool) -> None:
         try:
             freed = self.engine.free()
             if freed:
                 log.info("freed", runs=len(freed))
-            self.idle()
+            if idle:
+                self.idle()
         except StoreError as error:
             log.warning("store_away", error=error.message)
 

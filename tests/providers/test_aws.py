@@ -275,8 +275,12 @@ def test_a_new_key_goes_into_a_free_place_only() -> None:
     assert made is not None
     assert iam.keys[made.target].secret == made.secret.reveal()
     assert made.parts == {"key_id": made.target}
+    full = bind(iam, cred, "issue")
+    assert isinstance(full, Unbound)
+    assert full.reason == "no_room"
+    assert made.target in full.detail
     with pytest.raises(ActionFailed) as raised:
-        change(iam, bound(iam, cred, "issue"), "issue")
+        change(iam, bound(iam, cred), "issue")
     assert made.target in raised.value.message
     assert "by hand" in raised.value.next
     assert len(iam.keys) == 2, "a key that is in use must not be deleted to make room"
@@ -412,8 +416,11 @@ def test_moto_rotation_of_a_key(known: Settings) -> None:
     fresh = credential(made.parts["key_id"], made.secret.reveal())
     assert real.verify(known, fresh).validity is Validity.LIVE
     assert {one.target for one in real.siblings(known, to, "issue")} == {cred.parts["key_id"], made.target}
+    full = real.bind(known, cred, "issue")
+    assert isinstance(full, Unbound)
+    assert (full.reason, made.target in full.detail) == ("no_room", True)
     with pytest.raises(ActionFailed, match="no room"):
-        real.change(known, real.bound(known, cred, "issue"), "issue")
+        real.change(known, real.bound(known, cred, "revoke"), "issue")
     for action, after in (
         ("suspend", Validity.DEAD),
         ("restore", Validity.LIVE),
@@ -425,6 +432,52 @@ def test_moto_rotation_of_a_key(known: Settings) -> None:
         assert real.observe(known, to, action) is True
         assert real.verify(known, cred).validity is after
     assert real.verify(known, fresh).validity is Validity.LIVE, "another key of the user was touched"
+
+
+@pytest.mark.slow
+@pytest.mark.row("F17")
+@pytest.mark.parametrize("status", ["Active", "Inactive"])
+def test_moto_an_inactive_key_takes_a_place_too(known: Settings, status: str) -> None:
+    from moto.iam.models import iam_backends
+
+    cred = leaked(f"slots-{status}")
+    second = iam_backends[OURS]["aws"].create_access_key(f"slots-{status}", status=status)
+    found = real.bind(known, cred, "issue")
+    assert isinstance(found, Unbound)
+    assert found.reason == "no_room"
+    assert f"{second.access_key_id} ({status}, no use is recorded)" in found.detail
+    assert isinstance(real.bind(known, cred, "suspend"), Bound)
+
+
+@pytest.mark.slow
+@pytest.mark.row("F27")
+@pytest.mark.parametrize("version", ["", "V2", "V3", "V4"])
+def test_moto_a_quarantined_key_is_ended_by_the_responder(known: Settings, version: str) -> None:
+    """AWS's policy denies the leaked key to switch itself off; it does not hit the authority, and is no revocation."""
+    from moto.iam.models import iam_backends
+
+    iam = iam_backends[OURS]["aws"]
+    cred = leaked("quarantined")
+    name = f"AWSCompromisedKeyQuarantine{version}"
+    deny = {"Effect": "Deny", "Action": ["iam:UpdateAccessKey", "iam:CreateAccessKey"], "Resource": "*"}
+    policy = iam.create_policy("deny", "/", json.dumps({"Version": "2012-10-17", "Statement": [deny]}), name, [])
+    iam.attach_user_policy(policy.arn, "quarantined")
+    try:
+        assert real.verify(known, cred).validity is Validity.LIVE
+        to = real.bound(known, cred, "suspend")
+        assert to.extra["contained_by_provider"] == name
+        assert f"in quarantine ({name})" in to.how
+        real.change(known, to, "suspend")
+        assert real.verify(known, cred).validity is Validity.DEAD
+    finally:
+        iam.detach_user_policy(policy.arn, "quarantined")
+        iam.delete_policy(policy.arn)
+
+
+def test_only_aws_s_own_policy_names_are_a_quarantine() -> None:
+    iam = Iam(quarantine=("AWSCompromisedKeyQuarantineV4", "AWSCompromisedKeyQuarantineNote", "MyAWSCompromisedKeyQuarantine"))
+    assert bound(iam, iam.add("ci")).extra["contained_by_provider"] == "AWSCompromisedKeyQuarantineV4"
+    assert "contained_by_provider" not in bound(Iam(keys=(small := Iam()).keys), small.add("ci")).extra
 
 
 @pytest.mark.slow

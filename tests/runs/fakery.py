@@ -57,7 +57,9 @@ async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
     found = text_at(reply, "id")
     if reply.status != 200 or found is None:
         return Unbound("no_match", f"the provider answered {reply.status or reply.trouble}")
-    return Bound(cred, safe_id(found), Proof.UNIQUE_HASH, "the full hash of the key fits one", text_at(reply, "account"))
+    how = "the full hash of the key fits one"
+    extra = {"last_active": "yes", "user": "billing"} if text_at(reply, "last") else {}
+    return Bound(cred, safe_id(found), Proof.UNIQUE_HASH, how, text_at(reply, "account"), extra)
 
 
 async def listed(bound: Bound, api: Reader) -> Sequence[Sibling] | None:
@@ -162,6 +164,7 @@ class Fakery:
     changes: list[str] = field(default_factory=list)  # what was really changed, in order
     drop: list[str] = field(default_factory=list)
     refuse: dict[str, int] = field(default_factory=dict)  # call -> status
+    last: bool = False  # each key is the last active one of its user
     admin: str = field(default_factory=lambda: value_of("fkra"))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -185,7 +188,12 @@ class Fakery:
         if path.startswith("/v1/by-hash/"):
             wanted = path.rpartition("/")[2]
             fits = [k for k in self.keys.values() if hashlib.sha256(k.value.encode()).hexdigest() == wanted]
-            return (200, {"id": fits[0].id, "account": "ours"}) if len(fits) == 1 else (404, {"error": {"code": "none"}})
+            last = "yes" if self.last else None
+            return (
+                (200, {"id": fits[0].id, "account": "ours", "last": last})
+                if len(fits) == 1
+                else (404, {"error": {"code": "none"}})
+            )
         if call == "GET /v1/keys":
             rows = [{"id": k.id, "name": k.name, "status": k.status, "created": k.created} for k in self.keys.values()]
             return 200, {"keys": rows}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from revoker import secrets
+from revoker import catalog, secrets
 from revoker.errors import UsageError
 from revoker.model import Credential, Finding, Identity, Location, Secret, Status
-from revoker.runs import digests, limits
+from revoker.runs import digests, limits, responder
 from revoker.runs.plan import Plan, make_plan
 from revoker.runs.priority import priority
 from revoker.store import credentials as rows_of
@@ -202,3 +202,34 @@ def test_what_is_public_and_powerful_goes_first(build: Build) -> None:
         row = replace(site.row(quiet), identity=Identity("ours", "x", (scope,)))
         assert priority(row, (), site.settings)[0] == (2 if powerful else 3), scope
     assert priority(replace(row, status=Status.CONTAINED), (), site.settings)[0] == 4
+
+
+@pytest.mark.row("F18")
+def test_taking_the_last_active_one_needs_a_yes_and_is_named(build: Build) -> None:
+    site = build()
+    site.fakery.last = True
+    site.add(site.fakery.add().value)
+    plan = planned(site)
+    step = plan.entries[0]["steps"][0]
+    assert (step["effect"], plan.approvals) == ("suspend", 1)
+    assert step["last_active"] == "the last active credential of billing"
+    with_place = build(VAULT, folder=site.folder / "vaulted")
+    with_place.add(site.fakery.add().value)
+    steps = planned(with_place).entries[0]["steps"]
+    assert [step.get("last_active") for step in steps if step.get("effect")] == ["", "", ""]  # a new one was made before
+
+
+@pytest.mark.row("F27")
+def test_an_authority_that_leaked_itself_does_not_act(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = build()
+    leaked = site.fakery.add()
+    fingerprint = site.add(leaked.value)
+    assert planned(site).entries[0]["playbook"] == "contain"
+    site.fakery.admin = leaked.value
+    monkeypatch.setenv("FAKERY_ADMIN", leaked.value)
+    entry = planned(site).entries[0]
+    assert entry["playbook"] == "guided"
+    assert "authority_leaked" in entry["passed"]["contain"]
+    assert fingerprint in entry["passed"]["contain"]
+    rows_of.accept(site.store, fingerprint, "alice", "a person takes the risk", utc_now())
+    assert responder.leaked(site.store, site.settings, catalog.providers()["fakery"]) == {}
