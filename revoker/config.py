@@ -106,7 +106,7 @@ class LimitSettings:
     per_provider_per_hour: int = option(read.whole, "The most changes at one provider within an hour, over all plans.", 50)
     per_hour: int = option(read.whole, "The most changes at all providers together within an hour, over all plans.", 200)
     soak: timedelta | None = option(
-        read.maybe(read.duration), "Overrides the length of every playbook's `wait` steps, in the plan. For drills."
+        read.maybe(read.duration), "Overrides the length of every playbook's `wait` and `moved` steps, in the plan. For drills."
     )
     experimental: bool = option(read.flag, "Allow actions whose provider documentation we could not confirm.", False)
 
@@ -170,7 +170,39 @@ class DestinationSettings:
         'Part of the credential -> field of the Vault secret: `{ key_id = "AWS_ACCESS_KEY_ID", secret = "AWS_SECRET_ACCESS_KEY" }`.',
     )
     account: str | None = option(read.maybe(read.text), "Only for credentials of this account.")
-    consumers: tuple[str, ...] = option(read.texts, "Who reads the secret and must be told of a new version, in your words.", ())
+    consumers: tuple[str, ...] = option(
+        read.texts,
+        "Who reads the secret and must be told of a new version: the name of a [[consumer]], else your own words for a person.",
+        (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSettings:
+    name: str = must(read.text, "The name that `consumers` of a [[destination]] uses.")
+    webhook: str | None = option(
+        read.maybe(read.url_or_reference),
+        "Where a signed POST tells it of a new version; a reference when the address is a secret.",
+    )
+    secret: str | None = option(read.maybe(read.reference), "Reference to the secret that signs the POST.")
+    kubernetes: str | None = option(
+        read.maybe(read.url), "The address of a Kubernetes API server: the consumer is restarted by a rollout."
+    )
+    namespace: str = option(read.text, "The Kubernetes namespace.", "default")
+    deployment: str | None = option(read.maybe(read.text), "The Deployment that is restarted.")
+    token: str | None = option(
+        read.maybe(read.reference), "Reference to a service account's token that may `patch` that Deployment, and nothing else."
+    )
+    ca: Path | None = option(read.maybe(read.path), "A PEM file with the certificate authority of the API server.")
+
+    def __post_init__(self) -> None:
+        """Check that one way is given, whole."""
+        ways = (self.webhook is not None and self.secret is not None, bool(self.kubernetes and self.deployment and self.token))
+        if sum(ways) != 1:
+            raise ConfigError(
+                f"[[consumer]] {self.name} needs `webhook` and `secret`, or `kubernetes`, `deployment` and `token`.",
+                next="see docs/config.md",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +314,12 @@ class Settings:
     vault: VaultSettings | None = option(of(VaultSettings), "The Vault or OpenBao that new credentials go to.")
     destinations: tuple[DestinationSettings, ...] = option(
         each(DestinationSettings), "Where in Vault a rotated credential goes.", (), toml="destination"
+    )
+    consumers: tuple[ConsumerSettings, ...] = option(
+        each(ConsumerSettings),
+        "Who reads secrets from Vault, and how it is told that there is a new version.",
+        (),
+        toml="consumer",
     )
     approvals: Mapping[str, int] = field(
         default_factory=lambda: APPROVALS,

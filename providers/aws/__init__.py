@@ -11,7 +11,7 @@ from revoker.providers.aws.accounts import account_of, canary, half_a_session, n
 from revoker.providers.aws.caller import AUTHORITY, OTHER_PARTITIONS, check_authority, verify
 from revoker.providers.aws.keys import issue, revoke, revoke_root, set_status
 from revoker.providers.aws.sessions import allow_sessions, bind_session, bind_user, end_sessions, is_allowed, is_denied
-from revoker.providers.aws.target import bind, bind_issue, bind_root, has_status, siblings
+from revoker.providers.aws.target import bind, bind_issue, bind_root, has_status, last_used, siblings
 from revoker.sdk import (
     Action,
     Binder,
@@ -157,6 +157,7 @@ PROVIDER = Provider(
             proves_pair=True,
             offline=(no_credential, half_a_session, canary, example_value),
             actions=(SUSPEND, RESTORE, REVOKE, REVOKE_ROOT, ISSUE, *_sessions(bind_user, "User")),
+            last_used=last_used,
             residual=(MINTED,),
             budget=CALM,
             account=account_of,

@@ -180,7 +180,7 @@ def has_status(status: str) -> Observer:
     return observe
 
 
-async def last_used(key_id: str, api: Reader) -> datetime | None:
-    """When IAM last saw a key used, by anybody. IAM's record is some minutes late, and none at all for most refused calls."""
-    reply = await api.aws_read("iam", "GetAccessKeyLastUsed", AccessKeyId=key_id)
+async def last_used(bound: Bound, api: Reader) -> datetime | None:
+    """When IAM last saw a key used, by anybody. Its record is some minutes late."""
+    reply = await api.aws_read("iam", "GetAccessKeyLastUsed", AccessKeyId=bound.target)
     return time_at(reply, "AccessKeyLastUsed.LastUsedDate") if reply.status == 200 else None

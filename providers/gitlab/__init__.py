@@ -98,6 +98,7 @@ def _access(id: str, title: str, page: str, whom: str, *, ambiguous: bool) -> Ki
         labels={} if not ambiguous else {"list": (id, id.removesuffix("_token") + "_access_token")},
         offline=(example_value, checksum(tokens.right_sum)),
         actions=ACTIONS,
+        last_used=tokens.last_used,
         also_at=families.ALSO,
         residual=(Residual("runners, deploy keys and pipelines that were made with it", None),),
         budget=Budget(per_second=10),

@@ -3,7 +3,7 @@
 import re
 import zlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from revoker.sdk import (
     ActionFailed,
@@ -122,6 +122,13 @@ async def bind_id(cred: Credential, api: Reader) -> Bound | Unbound:
         extra["level"] = text_at(level, "access_level") or ""
     whose = f"a bot of {bot[1]} {bot[2]}" if bot else f"user {name}"
     return Bound(cred, id, Proof.SELF_ENDPOINT, f"the token itself says that it is token {id} of {whose}", None, extra)
+
+
+async def last_used(bound: Bound, api: Reader) -> datetime | None:
+    """When GitLab last saw a token used, as the authority is told; a use of the same minute may not be noted."""
+    path = f"{_base(bound)}/{safe_id(bound.target, r'[0-9]{1,20}')}"
+    reply = await api.get(path, auth=as_authority(api, AUTHORITY, by_token))
+    return time_at(reply, "last_used_at") if reply.status == 200 and reply.trouble is None else None
 
 
 def _base(bound: Bound) -> str:

@@ -37,6 +37,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("worker", "Carry out runs beside any number of other workers, on PostgreSQL."),
             Entry("resume", "Go on with parked or interrupted runs."),
             Entry("cancel", "Stop a run before its next change."),
+            Entry("undo", "Something broke: restore what a run suspended, while that is possible."),
             Entry("recheck", "Verify again what is due: proofs of death, and the dead that may come back."),
             Entry("watch", "Re-verify on schedule until stopped."),
             Entry("accept", "Accept the risk of one credential, by name and with a reason."),

@@ -20,6 +20,9 @@ def command(
     done: Annotated[
         bool, typer.Option("--done", help="Say by name that you did what these runs wait for; revoker still checks it.")
     ] = False,
+    moved: Annotated[
+        bool, typer.Option("--moved", help="Say by name that the consumers of these runs use the new credential.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Do not ask whether a waiting run is due.")] = False,
     detach: options.Detach = False,
     by: options.By = "",
@@ -30,11 +33,14 @@ def command(
     Exit code 12 while any run waits, 13 when one of these failed, else 0.
     """
     from revoker.report import json_document
+    from revoker.runs import moved as consumers
     from revoker.runs.worker import needs_postgresql
     from revoker.store import picking, runs
 
     session = session_of(ctx)
     chosen = [runs.get_run(session.store, one).id for one in run or ()]
+    for run_id in chosen if moved else ():
+        consumers.confirm(session.store, run_id, who=ingesting.name_of(by), now=now())
     if done:
         _confirm(session, chosen, ingesting.name_of(by))
     followed = chosen or [row.id for row in runs.list_runs(session.store, state=running.OPEN)]

@@ -74,4 +74,26 @@ def _revoked_is_proven(book: Playbook) -> None:
         need(do != "revoke" or "prove" in dos[at:], f"Playbook {book.id}: after `revoke` a step must `prove` the death.")
 
 
-LAWS = (_unique_ids, _declared_effects, _complete_steps, _new_before_old_goes, _references, _revoked_is_proven)
+def _consumers_move_first(book: Playbook) -> None:
+    """Consumers are told of a new one that is there, and looked at while the old one still works."""
+    seen: list[str] = []
+    for step in book.steps:
+        where = f"Playbook {book.id}, step {step.id}"
+        if step.do in ("signal", "moved"):
+            need("issue" in seen, f"{where}: there is no new credential before an issue step.")
+        if step.do == "moved":
+            need(book.mode, f'{where}: the playbook must say `mode = "incident"` or `mode = "routine"`.')
+            early = [do for do in seen if do in DESTRUCTIVE]
+            need(not early, f"{where}: it stands after {', '.join(early)}; who has not moved would be broken already.")
+        seen.append(step.do)
+
+
+LAWS = (
+    _consumers_move_first,
+    _unique_ids,
+    _declared_effects,
+    _complete_steps,
+    _new_before_old_goes,
+    _references,
+    _revoked_is_proven,
+)

@@ -29,6 +29,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {  # which keys a step may have beside id,
     "guide": ("of",),
     "notify": ("to",),
     "hand_over": ("for",),
+    "signal": (),
+    "moved": ("within",),
     "destroy_old_versions": (),
 }
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -37,7 +39,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "expect": ("live", "dead"),
     "unless": ("unbound",),
 }
-TOP = ("title", "kinds", "effects", "limit", "when", "prefer", "step")
+TOP = ("title", "kinds", "effects", "limit", "mode", "when", "prefer", "step")
+MODES = ("incident", "routine")
 WHEN = ("status", "validity", "destination", "owned", "used", "binds")
 PLAYBOOK_ID = re.compile(r"[a-z][a-z0-9-]{1,40}")
 STEP_ID = re.compile(r"[a-z][a-z0-9_-]{0,30}")
@@ -84,6 +87,7 @@ def parse(id: str, table: Mapping[str, Any], digest: str = "") -> Playbook:
         when=_when(where, table.get("when", {})),
         limit=_number(where, table, "limit", 25),
         prefer=_number(where, table, "prefer", 50),
+        mode=_mode(where, table),
         digest=digest,
     )
     check_laws(book)
@@ -134,11 +138,17 @@ def _step(book: str, number: int, table: Any) -> Step:
     )
 
 
+def _mode(where: str, table: Mapping[str, Any]) -> str:
+    mode = table.get("mode", "")
+    need(mode == "" or mode in MODES, f"{where}: mode must be {' or '.join(MODES)}, not {mode!r}.")
+    return str(mode)
+
+
 def _wait(where: str, do: str, table: Mapping[str, Any]) -> timedelta:
-    if do not in ("wait", "hand_over"):
+    if do not in ("wait", "hand_over", "moved"):
         return timedelta()
     try:
-        lasts = duration(table.get("for"))
+        lasts = duration(table.get("within" if do == "moved" else "for"))
     except ValueError as error:
         raise ConfigError(f"{where}: {error}.") from None
     if do == "hand_over":

@@ -33,7 +33,7 @@ class Step:
     into: str | None = None  # issue: "destination"
     of: str = "old"  # verify, guide: which credential
     expect: str | None = None  # verify: live or dead
-    lasts: timedelta = timedelta()  # wait, hand_over
+    lasts: timedelta = timedelta()  # wait, hand_over, moved
     to: str = "owner"  # notify
     note: str = ""  # shown in the plan
 
@@ -55,4 +55,5 @@ class Playbook:
     when: When = field(default_factory=When)
     limit: int = 25
     prefer: int = 50  # the lowest number that fits is chosen
+    mode: str = ""  # incident: the old one dies by the deadline of `moved`; routine: the run parks there
     digest: str = ""  # SHA-256 of the file

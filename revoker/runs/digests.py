@@ -44,7 +44,7 @@ def definition(provider_id: str) -> str:
 
 def policy(settings: Settings) -> str:
     """The version of what the operator decided: approvals, approvers, limits, ownership, destinations, endpoints."""
-    names = ("approvals", "approvers", "limits", "ownership", "destinations", "endpoints", "canaries")
+    names = ("approvals", "approvers", "limits", "ownership", "destinations", "consumers", "endpoints", "canaries")
     return digest({name: _plain(getattr(settings, name)) for name in names})[:32]
 
 

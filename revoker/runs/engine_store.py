@@ -156,4 +156,7 @@ def postgresql_engine(store: Store) -> Engine:
     """A small pool of its own on the store's PostgreSQL."""
     from sqlalchemy import create_engine
 
-    return create_engine(store.engine.url, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+    from revoker.store.database import POSTGRESQL
+
+    more = {"pool_size": 10, "max_overflow": 10, "connect_args": dict(POSTGRESQL)}
+    return create_engine(store.engine.url, pool_pre_ping=True, hide_parameters=True, **more)

@@ -21,7 +21,7 @@ def planned_steps(book: Playbook, facts: Facts, settings: Settings) -> tuple[lis
     left_out: list[str] = []
     for step in book.steps:
         if step.effect is None:
-            steps.append(_built_in(step, facts, settings))
+            steps.append(_built_in(step, facts, settings, book.mode))
             continue
         found = _can_act(step, step.effect, facts)
         if found is not None:
@@ -112,17 +112,22 @@ def _by_hand(step: Step, effect: Effect, facts: Facts) -> PlannedStep:
     return {**_named(step), "do": "guide", "who": "a person", **instead, "of": "old", "manual": _manual(facts.kind)}
 
 
-def _built_in(step: Step, facts: Facts, settings: Settings) -> PlannedStep:
+def _built_in(step: Step, facts: Facts, settings: Settings, mode: str) -> PlannedStep:
     planned = _named(step)
     if step.do == "guide":
         planned |= {"who": "a person", "of": step.of, "manual": _manual(facts.kind)}
     elif step.do == "verify":
         planned |= {"expect": step.expect, "of": step.of}
     elif step.do == "wait":
-        lasts = step.lasts if settings.limits.soak is None else settings.limits.soak
-        planned |= {"seconds": int(lasts / timedelta(seconds=1))}
+        planned |= {"seconds": _seconds(step, settings)}
     elif step.do == "hand_over":
         planned |= {"who": "a person", "seconds": int(step.lasts / timedelta(seconds=1))}
+    elif step.do == "signal":
+        planned |= {"consumers": _consumers(facts, settings), "mode": mode, "whom": facts.kind.manual.notify}
+    elif step.do == "moved":
+        names = list(facts.destination.consumers) if facts.destination else []
+        told = "the provider tells the last use" if facts.kind.last_used is not None else "only a person can say"
+        planned |= {"seconds": _seconds(step, settings), "mode": mode, "consumers": names, "told": told}
     elif step.do == "notify":
         consumers = list(facts.destination.consumers) if facts.destination else []
         planned |= {"to": step.to, "consumers": consumers, "whom": facts.kind.manual.notify}
@@ -130,6 +135,18 @@ def _built_in(step: Step, facts: Facts, settings: Settings) -> PlannedStep:
         place = facts.destination
         planned["destination"] = {"path": place.path, "fields": dict(place.fields)} if place else None
     return planned
+
+
+def _seconds(step: Step, settings: Settings) -> int:
+    lasts = step.lasts if settings.limits.soak is None else settings.limits.soak
+    return int(lasts / timedelta(seconds=1))
+
+
+def _consumers(facts: Facts, settings: Settings) -> list[dict[str, str]]:
+    """Each consumer of the destination, and how it is told."""
+    known = {one.name: "kubernetes" if one.kubernetes else "webhook" for one in settings.consumers}
+    names = facts.destination.consumers if facts.destination else ()
+    return [{"name": name, "how": known.get(name, "person")} for name in names]
 
 
 def _named(step: Step) -> PlannedStep:

@@ -32,7 +32,7 @@ def look(turn: Turn) -> Done:
         return DONE
     started = _since(turn)
     if turn.now - started < max(_window(turn), PATIENCE):
-        return _later(turn, turn.now + timedelta(seconds=SOON), f"it is {verdict.validity} yet ({verdict.reason})")
+        return later(turn, turn.now + timedelta(seconds=SOON), f"it is {verdict.validity} yet ({verdict.reason})")
     which = "The new one" if turn.step["of"] == "new" else "It"
     raise Parked(
         f"{which} is {verdict.validity} ({verdict.reason}), not {turn.step['expect']}.",
@@ -54,7 +54,7 @@ def prove(turn: Turn) -> Done:
     due = row.next_check_at or turn.now + ASK_AGAIN
     if row.validity is Validity.LIVE and row.acked_at is not None and turn.now - row.acked_at > _window(turn) + turn.work.inline:
         due = max(due, turn.now + ASK_AGAIN)  # still accepted, long after the change: a person should look
-    return _later(turn, due, f"{row.status}: {row.refusals} refusals so far, {row.validity} at the last look ({row.reason})")
+    return later(turn, due, f"{row.status}: {row.refusals} refusals so far, {row.validity} at the last look ({row.reason})")
 
 
 def check(turn: Turn, cred: Credential) -> Verdict:
@@ -98,8 +98,8 @@ def _since(turn: Turn) -> datetime:
     return past[0].at
 
 
-def _later(turn: Turn, due: datetime, message: str) -> Done:
-    """Sleep here for a short while; end the run as `waiting` when it would be a long one."""
+def later(turn: Turn, due: datetime, message: str) -> Done:
+    """Look again then. Sleep here for a short while; end the run as `waiting` when it would be a long one."""
     seconds = max(0.05, (due - turn.now).total_seconds())
     if timedelta(seconds=seconds) <= turn.work.inline:
         return Done("running", message, sleep=seconds)

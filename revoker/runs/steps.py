@@ -20,7 +20,7 @@ from revoker.errors import (
     RevokerError,
 )
 from revoker.log import get_logger
-from revoker.runs import change, digests, handover, issue, old_versions, people, prove, reconcile
+from revoker.runs import change, digests, handover, issue, moved, old_versions, people, prove, reconcile, signal
 from revoker.runs.crashpoints import reach
 from revoker.runs.work import Done, Turn, Work
 from revoker.store import credentials as rows_of
@@ -49,6 +49,8 @@ HANDLERS: Mapping[str, Callable[[Turn], Done]] = {
     "hand_over": handover.hand_over,
     "destroy_old_versions": old_versions.destroy_old_versions,
     "retire": reconcile.retire,
+    "signal": signal.signal,
+    "moved": moved.moved,
 }
 
 

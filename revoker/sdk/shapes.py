@@ -194,6 +194,7 @@ Binder = Callable[[Credential, Reader], Awaitable["Bound | Unbound"]]
 Mutation = Callable[[Bound, Writer], Awaitable[Receipt]]
 Observer = Callable[[Bound, Reader], Awaitable["bool | None"]]
 OfflineCheck = Callable[[Credential, datetime], "Verdict | None"]
+LastUsed = Callable[[Bound, Reader], Awaitable["datetime | None"]]
 Lister = Callable[[Bound, Reader], Awaitable["Sequence[Sibling] | None"]]
 
 
@@ -298,6 +299,7 @@ class Kind:
     only_named_places: bool = (
         False  # checked only where the operator says: a refusal there kills nothing that was never accepted there
     )
+    last_used: LastUsed | None = None  # when the authority last saw the one with the target's id used, by anybody
     fallback: bool = False  # the shape is sure and many vendors share it: a vendor's own kind wins
     ambiguous: bool = False  # the pattern is weak: only a scanner's label or a variable name may choose it
 

@@ -37,6 +37,11 @@ PRAGMAS = (
     "PRAGMA cache_size = -65536",  # 64 MiB
     "PRAGMA wal_autocheckpoint = 8192",  # pages (32 MiB): a long ingest writes its index pages once, not at each commit
 )
+POSTGRESQL = {
+    "connect_timeout": 10,  # seconds
+    # A process that is frozen within a transaction would hold its locks, the audit log's too, and stop all other workers.
+    "options": "-c idle_in_transaction_session_timeout=20s",
+}
 T = TypeVar("T")
 BUSY = 30.0  # seconds to wait for another writer
 
@@ -181,7 +186,7 @@ def check(store: Store) -> list[str]:
 def _engine(settings: Settings, *, create: bool) -> Engine:
     url = _url(settings)
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=dict(POSTGRESQL))
     _prepare_file(Path(str(url.database)), create=create)
     engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY})
     sa.event.listen(engine, "connect", _on_connect)

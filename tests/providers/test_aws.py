@@ -6,13 +6,14 @@ import base64
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from revoker.config import Settings
+from revoker.egress.http import open_pool
 from revoker.errors import ActionFailed, OutcomeUnknown
 from revoker.model import Bound, Credential, Proof, Receipt, Secret, Unbound, Validity
 from revoker.providers.aws import accounts
@@ -478,6 +479,25 @@ def test_only_aws_s_own_policy_names_are_a_quarantine() -> None:
     iam = Iam(quarantine=("AWSCompromisedKeyQuarantineV4", "AWSCompromisedKeyQuarantineNote", "MyAWSCompromisedKeyQuarantine"))
     assert bound(iam, iam.add("ci")).extra["contained_by_provider"] == "AWSCompromisedKeyQuarantineV4"
     assert "contained_by_provider" not in bound(Iam(keys=(small := Iam()).keys), small.add("ci")).extra
+
+
+@pytest.mark.slow
+def test_moto_tells_the_last_use_of_any_key_of_the_account(known: Settings) -> None:
+    from moto.iam.models import AccessKeyLastUsed, iam_backends
+
+    to = real.bound(known, leaked("uses"), "issue")
+    other = iam_backends[OURS]["aws"].create_access_key("uses")
+    at = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
+    other.last_used = AccessKeyLastUsed(at, "s3", "us-east-1")
+    look = KIND.last_used
+    assert look is not None
+
+    async def work(target: str) -> datetime | None:
+        async with open_pool(known, clock=real.clock) as pool:
+            return await look(replace(to, target=target), pool.reader(PROVIDER))
+
+    assert run(work(other.access_key_id)) == at
+    assert run(work(key_id(OURS, seed=99))) is None
 
 
 @pytest.mark.slow

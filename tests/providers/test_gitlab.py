@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -176,3 +177,19 @@ def test_a_token_rotates_and_revokes_itself_at_a_fake() -> None:
         real.change(known, to, "revoke")
         assert real.observe(known, to, "revoke") is True
         assert real.verify(known, Credential("gitlab_pat", "fp_2", Secret(other.secret))).validity is Validity.LIVE
+
+
+@pytest.mark.parametrize("server", [Server(), project()], ids=["user", "project"])
+def test_the_authority_is_told_the_last_use_of_the_old_and_of_the_new_one(server: Server) -> None:
+    to = bind(server, leaked(server), "issue")
+    assert isinstance(to, Bound)
+    new = server.add(old_form(), "new")
+    used = server.row(new)
+    assert used
+    used["last_used_at"] = "2026-11-25T10:00:00.000Z"
+    look = KIND.last_used
+    assert look is not None
+    reader = FakeReader(PROVIDER, server.answer, authority=ADMIN)
+    assert run(look(to, reader)) is None
+    assert run(look(replace(to, target=new), reader)) == datetime(2026, 11, 25, 10, tzinfo=UTC)
+    assert run(look(replace(to, target="999"), reader)) is None

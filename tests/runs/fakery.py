@@ -82,6 +82,18 @@ async def suspend(bound: Bound, api: Writer) -> Receipt:
     return receipt("suspend", Effect.SUSPEND, bound, reply, api.now, done=[200])
 
 
+async def restore(bound: Bound, api: Writer) -> Receipt:
+    reply = await api.send("POST", f"/v1/keys/{safe_id(bound.target)}/restore", auth=as_authority(api, "admin"))
+    return receipt("restore", Effect.RESTORE, bound, reply, api.now, done=[200])
+
+
+async def last_used(bound: Bound, api: Reader) -> datetime | None:
+    reply = await api.get("/v1/keys", auth=as_authority(api, "admin"))
+    rows = reply.pick("keys") or []
+    at = next((number for number, row in enumerate(rows) if row["id"] == bound.target), None)
+    return None if at is None else time_at(reply, f"keys.{at}.used")
+
+
 async def revoke(bound: Bound, api: Writer) -> Receipt:
     reply = await api.send("DELETE", f"/v1/keys/{safe_id(bound.target)}", auth=as_authority(api, "admin"))
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[204], already=[404])
@@ -120,10 +132,12 @@ PROVIDER = Provider(
             identity="account and id",
             propagation=Propagation(timedelta(seconds=0.2)),
             budget=BUDGET,
+            last_used=last_used,
             manual=Manual(url="https://fakery.invalid/keys", steps=("Delete the key.",), notify="its owner"),
             actions=(
                 Action("issue", Effect.ISSUE, issue, bind, NEEDS, DOCS, authority="admin", undo="revoke", siblings=listed),
                 Action("suspend", Effect.SUSPEND, suspend, bind, NEEDS, DOCS, authority="admin", observe=has("suspended")),
+                Action("restore", Effect.RESTORE, restore, bind, NEEDS, DOCS, authority="admin", observe=has("active")),
                 Action("revoke", Effect.REVOKE, revoke, bind, NEEDS, DOCS, authority="admin", observe=has("gone")),
             ),
         ),
@@ -151,6 +165,7 @@ class Key:
     value: str
     name: str = "old"
     status: str = "active"
+    used: str = ""  # when a consumer used it last
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
 
@@ -195,7 +210,9 @@ class Fakery:
                 else (404, {"error": {"code": "none"}})
             )
         if call == "GET /v1/keys":
-            rows = [{"id": k.id, "name": k.name, "status": k.status, "created": k.created} for k in self.keys.values()]
+            rows = [
+                {"id": k.id, "name": k.name, "status": k.status, "created": k.created, "used": k.used} for k in self.keys.values()
+            ]
             return 200, {"keys": rows}
         return self._change(call, path, body)
 
@@ -211,9 +228,10 @@ class Fakery:
             self.gone[id] = self.keys.pop(id)
             self.changes.append(f"revoke {id}")
             return 204, None
-        self.keys[id].status = "suspended"
-        self.changes.append(f"suspend {id}")
-        return 200, {"status": "suspended"}
+        what = path.rpartition("/")[2]
+        self.keys[id].status = "active" if what == "restore" else "suspended"
+        self.changes.append(f"{what} {id}")
+        return 200, {"status": self.keys[id].status}
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def test_one_always_fits() -> None:
     assert not guided.kinds
     by_name = {book.id for book in load_playbooks().values() if book.prefer > guided.prefer}
     wide = {"rotate-and-hand-over", "vault-entity", "vault-lease-prefix", "vault-take-over", "vault-database-root"}
-    assert by_name == {"restore"} | wide  # never chosen by themselves
+    assert by_name == {"restore", "rotate-by-deadline", "rotate-routine"} | wide  # never chosen by themselves
 
 
 def test_a_rotation_parses() -> None:
@@ -165,3 +165,23 @@ def test_durations() -> None:
         timedelta(days=7),
     ]
     assert set(CHANGES) <= set(KEYS)
+
+
+def test_consumers_are_looked_at_while_the_old_one_still_works() -> None:
+    table = copy.deepcopy(ROTATION)
+    steps = table["step"]
+    assert isinstance(steps, list)
+    steps.insert(2, {"do": "signal"})
+    steps.insert(3, {"do": "moved", "within": "1h"})
+    with pytest.raises(ConfigError, match="mode"):
+        parse("rotate", table)
+    book = parse("rotate", {**table, "mode": "routine"})
+    assert (book.mode, book.steps[3].lasts) == ("routine", timedelta(hours=1))
+    with pytest.raises(ConfigError, match="mode must be incident or routine"):
+        parse("rotate", {**table, "mode": "calm"})
+    late = {**table, "mode": "routine", "step": [*steps[:3], steps[4], steps[5], steps[3], steps[6]]}
+    with pytest.raises(ConfigError, match="stands after revoke"):
+        parse("rotate", late)
+    early = {**table, "mode": "routine", "step": [steps[2], *steps[:2], *steps[4:]]}
+    with pytest.raises(ConfigError, match="before an issue step"):
+        parse("rotate", early)

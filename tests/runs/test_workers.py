@@ -22,7 +22,7 @@ from revoker.errors import ExitCode
 from revoker.lab.servers import PostgreSQL, run_sql
 from revoker.model import Status
 from revoker.store import runs, schema, switches, workers
-from revoker.store.database import writing
+from revoker.store.database import serialize, writing
 from tests.runs.conftest import Build, Site, utc_now
 from tests.runs.crew import HERE, QUICK, Crew, all_done, is_stopped, leak, tell_end, wait_for
 
@@ -111,7 +111,7 @@ def test_a_worker_that_wakes_up_too_late_does_nothing_any_more(crew: tuple[Site,
     asleep = made.start(REVOKER_TEST_FAULTS="1", REVOKER_STOP_AT=at)
     wait_for(lambda: is_stopped(asleep))
     other = made.start()
-    wait_for(lambda: all_done(site, ids))
+    wait_for(lambda: all_done(site, ids), 120)
     check_changes(site, 2)
     asleep.send_signal(signal.SIGCONT)
     _, said = asleep.communicate(timeout=60)
@@ -119,6 +119,20 @@ def test_a_worker_that_wakes_up_too_late_does_nothing_any_more(crew: tuple[Site,
     assert "silent for too long" in said
     check_changes(site, 2)
     assert tell_end(other)[0] == ExitCode.DONE
+
+
+def test_a_worker_that_is_frozen_with_a_lock_does_not_stop_the_others(crew: tuple[Site, Crew]) -> None:
+    """It stands still while it holds the audit log's lock; PostgreSQL ends its session, and another goes on."""
+    site, made = crew
+    ids = leak(site, 1)
+    with site.store.engine.connect() as frozen:
+        frozen.begin()
+        serialize(frozen, 5)
+        worker = made.start()
+        wait_for(lambda: all_done(site, ids), 90)
+        frozen.invalidate()
+    assert tell_end(worker)[0] == ExitCode.DONE
+    check_changes(site, 1)
 
 
 @pytest.mark.row("F22")
