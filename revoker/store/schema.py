@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-HEAD = "0004"  # the revision of this schema; compared with the alembic_version row without importing Alembic
+HEAD = "0005"  # the revision of this schema; compared with the alembic_version row without importing Alembic
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
