@@ -98,7 +98,7 @@ def test_no_password_leaves_in_the_clear_for_a_network_that_is_not_ours(kind: st
         scheme = next(iter(ENGINES[ENGINE_OF[kind]].schemes))
         parts = {"user": "app", "host": "127.0.0.1", "port": str(server.port)}
         cred = Credential(kind, "fp_test", Secret(f"{scheme}://app:{WORD}@{host}"), parts)
-        config = settings(ownership=OwnershipSettings(hosts=(host,)), timeout=2, allow=())
+        config = settings(ownership=OwnershipSettings(hosts=(host,)), timeout=2, allow=None)
         provider = OWNERS[kind][0]
         reply = with_pool(config, lambda pool: pool.reader(provider, credential=cred).login(ENGINE_OF[kind], cred))
     assert reply.trouble == "refused_by_policy"
