@@ -129,7 +129,7 @@ PROVIDER = Provider(
         AUTHORITY: "the secret of an access key of the same account, of another user or role than the leaked one",
         "access_key_id": "the id that belongs to it",
         "session_token": "its session token, when it is temporary (optional)",
-        "region": "the region that is asked; it decides the partition, and no other is asked then (optional)",
+        "region": "the region that is asked; it decides the partition (optional, us-east-1)",
     },
     kinds=(
         Kind(
@@ -139,7 +139,7 @@ PROVIDER = Provider(
             verify=verify,
             docs=STS_DOCS,
             requests=1 + len(OTHER_PARTITIONS),
-            check_needs="no right: the setting region says which partition is asked",
+            check_needs="no right: the setting region, or an authority, says which partition is asked",
             identity="account and ARN of the caller; with an authority also the user, the last use and a quarantine, in the plan",
             propagation=DELAY,
             manual=Manual(
@@ -172,7 +172,7 @@ PROVIDER = Provider(
             verify=verify,
             docs=STS_DOCS,
             requests=1 + len(OTHER_PARTITIONS),
-            check_needs="no right: the setting region says which partition is asked",
+            check_needs="no right: the setting region, or an authority, says which partition is asked",
             identity="account and ARN: the role and session name, or the user",
             propagation=DELAY,
             manual=Manual(

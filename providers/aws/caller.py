@@ -53,16 +53,20 @@ ELSEWHERE = "perhaps_another_partition"
 
 @declares(
     decided(Validity.LIVE, "authenticated_as_root", "the ARN ends in :root", status=200),
-    decided(Validity.UNKNOWN, ELSEWHERE, "no region is named, one partition does not know the key, and another gave no answer"),
+    decided(
+        Validity.UNKNOWN,
+        ELSEWHERE,
+        "no region or authority is named, one partition does not know the key, and another gave no answer",
+    ),
     *SESSION_ANSWERS,
 )
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """GetCallerIdentity needs no permission and ignores denies: a refusal is about the key, never about its rights.
 
     A key works in its own partition only, and its id does not say which: where neither the finding nor the operator names a
-    region, a key that one partition does not know is asked about in the others.
+    region or an authority (an identity of the same account), a key that one partition does not know is asked about in the others.
     """
-    known = "region" in cred.parts or api.setting("region") is not None
+    known = "region" in cred.parts or api.setting("region") is not None or api.authority(AUTHORITY) is not None
 
     async def ask(region: str | None) -> Verdict:
         here = cred if region is None else replace(cred, parts={**cred.parts, "region": region})
