@@ -69,10 +69,12 @@ class PostgreSQL:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago, below those that the system gives to clients: none of them takes it meanwhile."""
+    for _ in range(100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", 15_000 + secrets.randbelow(17_000)))
+            return int(probe.getsockname()[1])
+    raise RevokerError("No free port was found on the loopback interface.")
 
 
 def quiet_environment(**more: str) -> dict[str, str]:
