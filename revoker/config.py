@@ -164,12 +164,21 @@ class VaultSettings:
 @dataclass(frozen=True, slots=True)
 class DestinationSettings:
     kind: str = must(read.text, "The kind of credential that is stored here, such as `aws_access_key`.")
-    path: str = must(read.text, "The path in Vault, with its mount: `secret/billing/aws`.")
+    path: str = must(
+        read.vault_path,
+        "The path in Vault, with its mount: `secret/billing/aws`. `{account}`, `{principal}` or the name of a public part, "
+        "as in `secret/aws/{account}`, stands for the credential's own.",
+    )
     fields: Mapping[str, str] = free(
         read.table_of(read.text),
         'Part of the credential -> field of the Vault secret: `{ key_id = "AWS_ACCESS_KEY_ID", secret = "AWS_SECRET_ACCESS_KEY" }`.',
     )
     account: str | None = option(read.maybe(read.text), "Only for credentials of this account.")
+    move: bool = option(
+        read.flag,
+        "It goes here although the leaked value stands at another path in Vault; its readers move by themselves.",
+        False,
+    )
     consumers: tuple[str, ...] = option(
         read.texts,
         "Who reads the secret and must be told of a new version: the name of a [[consumer]], else your own words for a person.",

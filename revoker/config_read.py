@@ -57,6 +57,14 @@ def text(raw: object, where: Where) -> str:
     raise where.wrong("a text")
 
 
+def vault_path(raw: object, where: Where) -> str:
+    """A path in Vault, in which a reference is written {name}."""
+    value = text(raw, where)
+    if re.search(r"[{}?#\s]", re.sub(r"\{[a-z_]+\}", "", value)) or ".." in value:
+        raise where.wrong("a path such as secret/billing/aws or secret/aws/{account}")
+    return value
+
+
 def flag(raw: object, where: Where) -> bool:
     """A boolean."""
     if isinstance(raw, bool):

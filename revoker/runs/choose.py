@@ -57,7 +57,7 @@ def why_not(book: Playbook, facts: Facts) -> str | None:
     if when.owned is not None and when.owned is not facts.owned:
         return "it is not ours" if when.owned else "it is ours"
     if when.destination is not None and when.destination is not (facts.destination is not None):
-        return "no place in Vault is configured for it" if when.destination else "a place in Vault is configured for it"
+        return facts.placed.why if when.destination else "a place in Vault is configured for it"
     if when.used is not None and when.used is not facts.used:
         return "not used lately" if when.used else "used lately, or nobody knows"
     for effect in when.binds:
@@ -86,7 +86,7 @@ def _known(facts: Facts) -> tuple[str, ...]:
             f"may do: {scopes}" if scopes else "what it may do is not known",
             f"last used {last:%Y-%m-%d}" if last else "when it was last used is not known",
             f"found in {row.findings} places",
-            f"Vault path {facts.destination.path}" if facts.destination else "no place in Vault is configured for it",
+            *facts.placed.notes,
             f"contained by the provider ({contained}), not revoked" if contained else "",
             f"consumers: {', '.join(facts.destination.consumers)}" if facts.destination and facts.destination.consumers else "",
             f"can act: {', '.join(effects)}" if effects else "no API action can act",

@@ -29,7 +29,7 @@ def set_chosen(turn: Turn, action: Action, place: Place) -> Done:
             return vaulting.stored(turn, action, place, _made(plan), place.version)
         target = _target(turn, action)
         return _set(turn, action, place, target=target, issued=issued, plan=plan)
-    may_write(place)
+    may_write(turn, place)
     target = _target(turn, action)
     turn.intend(action, target.target, version=place.version)
     issued, plan = _choose(turn, action, target)

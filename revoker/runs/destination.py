@@ -34,6 +34,7 @@ class Place:
     fields: Mapping[str, str]
     before: VaultSecret | None
     version: int
+    found: bool = False  # it was not configured, but found by the leaked value
 
 
 def open_place(turn: Turn) -> Place:
@@ -46,11 +47,21 @@ def open_place(turn: Turn) -> Place:
     vault = open_vault(turn.work.settings)
     before = vault.read(wanted["path"])
     version = before.version if before is not None else vault.newest(wanted["path"])
-    return Place(vault, wanted["path"], wanted["fields"] or DEFAULT_FIELDS, before, version)
+    return Place(vault, wanted["path"], wanted["fields"] or DEFAULT_FIELDS, before, version, bool(wanted.get("found")))
 
 
-def may_write(place: Place) -> None:
-    """Ask Vault before anything is made whether the token may write there. Raises AuthorityError."""
+def may_write(turn: Turn, place: Place) -> None:
+    """Ask Vault before anything is made whether the token may write there, and whether the place is still what was planned.
+
+    Raises AuthorityError, or Parked when a place that was found does not hold the leaked value any more.
+    """
+    if place.found and not _still_leaked(turn, place):
+        raise Parked(
+            f"{place.path} does not hold the leaked value any more: somebody has changed it since it was found.",
+            fingerprint=turn.run.fingerprint,
+            safe="nothing was made, nothing was written",
+            next="revoker vault find again, then plan again",
+        )
     held = set(place.vault.capabilities([place.path]).get(place.path, ()))
     if "root" not in held and not ({"create", "update"} & held):
         raise AuthorityError(
@@ -58,6 +69,12 @@ def may_write(place: Place) -> None:
             safe="nothing was made",
             next="revoker doctor shows the missing rights, revoker vault policy rotator the policy",
         )
+
+
+def _still_leaked(turn: Turn, place: Place) -> bool:
+    """True while the found field holds the leaked value, blanks around it aside (as the search compared)."""
+    value = place.before.at(place.fields["secret"]) if place.before is not None else None
+    return value is not None and Secret(value.reveal().strip()).same_as(Secret(turn.credential.secret.reveal().strip()))
 
 
 def fingerprint_at(turn: Turn, found: VaultSecret | None, fields: Mapping[str, str]) -> str | None:

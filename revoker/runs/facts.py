@@ -11,6 +11,7 @@ from revoker import gate
 from revoker.config import DestinationSettings, Settings
 from revoker.errors import RevokerError
 from revoker.model import NOTHING, Bound, Credential, Effect, Proof, Unbound
+from revoker.runs.placing import Placement
 from revoker.sdk import unproven_pair
 from revoker.sdk.shapes import Action, Binder, Kind, Provider, Reader
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Bindings = Mapping[str, Bound | Unbound]
 ReaderFor = Callable[[Provider, Credential], Reader]
 LATELY = timedelta(days=30)
+NO_PLACE = Placement()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +34,13 @@ class Facts:
     credential: Credential | None = None
     owned: bool = True
     used: bool = True
-    destination: DestinationSettings | None = None
+    placed: Placement = NO_PLACE
     bindings: Mapping[str, Bound | Unbound] = field(default_factory=lambda: NOTHING)
+
+    @property
+    def destination(self) -> DestinationSettings | None:
+        """The place in Vault for a new one."""
+        return self.placed.place
 
     def bound_action(self, effect: Effect, named: str | None = None) -> tuple[Action, Bound] | None:
         """The first action of an effect whose target is bound; one that takes more than the credential only by its name."""
@@ -60,14 +67,6 @@ def used_lately(row: CredentialRow, now: datetime) -> bool:
     """False only when the provider said when it was last used and that is long ago: unknown use counts as use."""
     last = row.identity.last_used_at if row.identity else None
     return last is None or now - last < LATELY
-
-
-def destination_for(kind: Kind, cred: Credential, row: CredentialRow, settings: Settings) -> DestinationSettings | None:
-    """The one configured place for the new secret; None when there is none, or when several fit."""
-    accounts = {row.identity.account if row.identity else None, kind.account(cred) if kind.account else None}
-    fits = [place for place in settings.destinations if place.kind == kind.id and place.account in (None, *accounts)]
-    exact = [place for place in fits if place.account is not None] or fits
-    return exact[0] if len(exact) == 1 else None
 
 
 async def bind_all(

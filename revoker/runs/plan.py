@@ -17,12 +17,13 @@ from revoker.model import Credential, Status, Unbound, Verdict
 from revoker.playbook import Playbook, check_kinds, load_playbooks
 from revoker.runs import digests, limits, responder
 from revoker.runs.choose import Choice, choose, named
-from revoker.runs.facts import Facts, ReaderFor, bind_all, destination_for, used_lately
+from revoker.runs.facts import Facts, ReaderFor, bind_all, used_lately
+from revoker.runs.placing import placement
 from revoker.runs.planned import is_change, planned_steps
 from revoker.runs.priority import priority
 from revoker.runs.remembered import with_remembered
 from revoker.store import credentials as rows_of
-from revoker.store import incidents, plans
+from revoker.store import homes, incidents, plans
 
 if TYPE_CHECKING:
     from revoker.store.credentials import CredentialRow, Selection
@@ -139,12 +140,14 @@ class _Planner:
         self.leaked: dict[str, Mapping[str, str]] = {}  # provider -> its authorities that leaked themselves
         self.mutations = 0
         self.attested: frozenset[str] = frozenset()
+        self.homes: Mapping[str, Sequence[homes.Home]] = {}
 
     async def run(self, rows: Sequence[CredentialRow], reader: ReaderFor) -> None:
         """Plan in small groups, so that a limit stops it early."""
         for start in range(0, len(rows), AT_ONCE):
             group = [row.fingerprint for row in rows[start : start + AT_ONCE]]
             self.attested = incidents.attested_members(self.store, group, self.now)
+            self.homes = homes.homes_of(self.store, group)
             ready = [facts for row in rows[start : start + AT_ONCE] for facts in self._before_asking(row)]
             for facts in await asyncio.gather(*(self._bound(facts, reader) for facts in ready)):
                 self._add(facts)
@@ -176,7 +179,7 @@ class _Planner:
             credential=cred,
             owned=not gate.is_foreign(provider.id, row.identity, self.settings),
             used=used_lately(row, self.now),
-            destination=destination_for(kind, cred, row, self.settings),
+            placed=placement(kind, cred, row, self.settings, self.homes.get(row.fingerprint, ())),
         )
 
     async def _bound(self, facts: Facts, reader: ReaderFor) -> Facts:

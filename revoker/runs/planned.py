@@ -99,16 +99,16 @@ def _change(step: Step, action: Action, target: Bound, facts: Facts, settings: S
         "outlives": [_residual(what.what, what.lasts) for what in facts.kind.residual] if effect is Effect.REVOKE else [],
     }
     if effect is Effect.ISSUE and facts.destination is not None:
-        planned["destination"] = {"path": facts.destination.path, "fields": dict(facts.destination.fields)}
+        planned["destination"] = facts.placed.document
     return planned
 
 
 def _by_hand(step: Step, effect: Effect, facts: Facts) -> PlannedStep:
-    instead = {"instead_of": effect.value, "why": facts.why_unbound(effect, step.action)}
+    instead: PlannedStep = {"instead_of": effect.value, "why": facts.why_unbound(effect, step.action)}
     if effect is Effect.ISSUE and facts.destination is None:
-        instead["why"] = "no place in Vault is configured for it"
+        instead["why"] = facts.placed.why
     if facts.destination is not None:
-        instead["destination"] = {"path": facts.destination.path, "fields": dict(facts.destination.fields)}  # type: ignore[assignment]
+        instead["destination"] = facts.placed.document
     return {**_named(step), "do": "guide", "who": "a person", **instead, "of": "old", "manual": _manual(facts.kind)}
 
 
@@ -132,8 +132,7 @@ def _built_in(step: Step, facts: Facts, settings: Settings, mode: str) -> Planne
         consumers = list(facts.destination.consumers) if facts.destination else []
         planned |= {"to": step.to, "consumers": consumers, "whom": facts.kind.manual.notify}
     if step.do in ("destroy_old_versions", "hand_over") or step.of == "new":
-        place = facts.destination
-        planned["destination"] = {"path": place.path, "fields": dict(place.fields)} if place else None
+        planned["destination"] = facts.placed.document
     return planned
 
 

@@ -56,7 +56,8 @@ def test_with_a_place_for_it_the_new_one_comes_first(build: Build) -> None:
     steps = plan.entries[0]["steps"]
     assert plan.entries[0]["playbook"] == "rotate-into-vault"
     assert [step["do"] for step in steps][:2] == ["issue", "verify"]
-    assert steps[0]["destination"] == {"path": "secret/fakery", "fields": {"key_id": "ID", "secret": "KEY"}}
+    wanted = {"path": "secret/fakery", "fields": {"key_id": "ID", "secret": "KEY"}, "found": False, "engine": 2}
+    assert steps[0]["destination"] == wanted
     assert any("end_sessions" in why for why in plan.entries[0]["left_out"])
     assert (plan.approvals, plan.mutations) == (1, 3)
 
