@@ -159,6 +159,10 @@ class VaultSettings:
         "Without it the login above is used.",
     )
     per_second: int = option(read.positive, "Requests a second that `vault find` makes at the most.", 100)
+    audit_log: Path | None = option(
+        read.maybe(read.path), "Vault's audit log (JSON lines), for `moved`: it tells which consumers have read the new version."
+    )
+    audit_device: str = option(read.text, "The audit device that writes it; the login may `update` sys/audit-hash/NAME.", "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,11 @@ class ConsumerSettings:
         read.maybe(read.reference), "Reference to a service account's token that may `patch` that Deployment, and nothing else."
     )
     ca: Path | None = option(read.maybe(read.path), "A PEM file with the certificate authority of the API server.")
+    reads_as: tuple[str, ...] = option(
+        read.texts,
+        "The display names of its Vault tokens, as [vault] audit_log shows them: `approle`, `kubernetes-shop-billing`.",
+        (),
+    )
 
     def __post_init__(self) -> None:
         """Check that one way is given, whole."""

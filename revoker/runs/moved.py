@@ -1,4 +1,5 @@
-"""`moved`: have the consumers gone over to the new credential? By the provider's record of uses, or a person's word.
+"""`moved`: have the consumers gone over to the new credential? By the provider's record of uses,
+Vault's audit log, or a person's word.
 
 In an incident the run goes on at the deadline whatever the answer is, and says so; in a routine it parks.
 """
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from revoker import audit
 from revoker.errors import Parked, RevokerError, UsageError
 from revoker.model import Bound
-from revoker.runs import destination, prove
+from revoker.runs import destination, prove, readers
 from revoker.runs import work as w
 from revoker.runs.work import DONE, Done, Turn
 from revoker.store import events, picking, plans
@@ -43,8 +44,7 @@ def moved(turn: Turn) -> Done:
         turn.settle({"result": "done", "moved": True, "confirmed_by": said})
         return DONE
     end = _deadline(turn)
-    uses = _uses(turn)
-    why = _why_not(turn, uses)
+    uses, why = _looked(turn)
     if not why:
         turn.settle({"result": "done", "moved": True, "old_used": _iso(uses.old), "new_used": _iso(uses.new)})
         return DONE
@@ -92,24 +92,27 @@ def _deadline(turn: Turn) -> datetime:
 
 
 def _why_not(turn: Turn, uses: Uses) -> str:
-    """Why the uses do not show that the consumers moved, or nothing when they do."""
+    """Why nothing shows that the consumers moved, or nothing when something does."""
+    if uses.old is not None and uses.old > _told_at(turn) and not _is_own(turn, uses.old):
+        return f"the old one was used at {uses.old:%Y-%m-%d %H:%M} UTC, after they were told"
+    seen = readers.names(turn)
+    left = readers.not_read(turn, seen) if seen else []
+    if left:
+        return f"by Vault's audit log, not read yet by {', '.join(left)}"
+    if seen and set(seen) == set(turn.step["consumers"]):
+        return ""
     if turn.kind.last_used is None:
         return "the provider tells no last use, and no person has said so"
-    told = _told_at(turn)
-    if uses.old is not None and uses.old > told and not _is_own(turn, uses.old):
-        return f"the old one was used at {uses.old:%Y-%m-%d %H:%M} UTC, after they were told"
-    if uses.new is None or uses.new <= _new_checked_at(turn) + OWN:
-        return "nobody has used the new one yet"
-    return ""
+    return "nobody has used the new one yet" if uses.new is None or uses.new <= _new_checked_at(turn) + OWN else ""
 
 
-def _uses(turn: Turn) -> Uses:
-    if turn.kind.last_used is None:
-        return Uses(None, None)
+def _looked(turn: Turn) -> tuple[Uses, str]:
+    """The uses, and what they and the audit log say. Raises Parked when neither can be read now."""
     try:
-        return turn.ask(lambda pool: _asked(turn, pool))
+        uses = Uses(None, None) if turn.kind.last_used is None else turn.ask(lambda pool: _asked(turn, pool))
+        return uses, _why_not(turn, uses)
     except RevokerError as error:
-        raise Parked(f"When the old and the new one were used cannot be told now: {error.message}") from None
+        raise Parked(f"Whether the consumers have moved cannot be told now: {error.message}", next=error.next) from None
 
 
 async def _asked(turn: Turn, pool: Pool) -> Uses:

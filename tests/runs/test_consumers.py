@@ -18,7 +18,7 @@ import pytest
 from revoker import audit
 from revoker.config import load_settings
 from revoker.errors import ActionFailed, ConfigError, UsageError
-from revoker.lab.servers import OpenBao
+from revoker.lab.servers import OpenBao, bao_call
 from revoker.model import Status
 from revoker.playbook import Playbook, parse
 from revoker.runs import moved
@@ -263,3 +263,38 @@ def test_a_consumer_needs_one_whole_way(build: Build, vaulted: Site) -> None:
         path.write_text(f'[[consumer]]\nname = "x"\n{lines}\n')
         with pytest.raises(ConfigError, match=r"\[\[consumer\]\] x needs"):
             load_settings(path)
+
+
+def test_vault_s_audit_log_shows_who_has_read_the_new_version(
+    build: Build, tmp_path_factory: pytest.TempPathFactory, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kind whose provider tells no last use would need a person; the reading of the new version by its consumer is enough."""
+    from revoker.egress import vault as sessions
+    from revoker.lab.servers import openbao as start_openbao
+
+    log = tmp_path_factory.mktemp("audit") / "audit.log"
+    sessions._sessions.clear()
+    with start_openbao(log) as server:
+        monkeypatch.setenv("FAKERY_VAULT", server.token)
+        monkeypatch.setenv("HOOK_KEY", HOOK_KEY)
+        vault = vault_config(server).replace("[vault]", f'[vault]\naudit_log = "{log}"')
+        hook = f'webhook = "{listener.url}/hook"\nsecret = "env:HOOK_KEY"\nreads_as = ["token-billing"]\n'
+        site = build(f'{vault}consumers = ["billing"]\n[[consumer]]\nname = "billing"\n{hook}')
+        leak(site, server)
+        token = {
+            name: bao_call(server, "POST", "auth/token/create", {"display_name": name, "policies": ["root"]})[1]["auth"][
+                "client_token"
+            ]
+            for name in ("billing", "somebody")
+        }
+        bao_call(server, "GET", "secret/data/fakery", token=token["billing"])  # the old version
+        run_id = start(site, book("routine"))
+        go(site, run_id, inline=timedelta(seconds=1))
+        bao_call(server, "GET", "secret/data/fakery", token=token["somebody"])
+        row = go(site, run_id, later=timedelta(minutes=10), inline=timedelta(seconds=1))
+        assert (row.step, row.state) == ("consumers", "waiting")
+        assert "by Vault's audit log, not read yet by billing" in row.message
+        bao_call(server, "GET", "secret/data/fakery", token=token["billing"])
+        row = go(site, run_id, later=timedelta(minutes=20), inline=timedelta(seconds=1))
+        assert row.step == "soak", row.message
+    sessions._sessions.clear()
