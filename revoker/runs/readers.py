@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from revoker.locate import audit_log
 from revoker.locate.needles import SECRET, Needle
@@ -26,9 +27,11 @@ def not_read(turn: Turn, wanted: Mapping[str, tuple[str, ...]]) -> list[str]:
     Raises AuthorityError when Vault does not tell what it writes for the new value, UsageError for no such device.
     """
     settings = turn.work.settings.vault
-    if settings is None or settings.audit_log is None:
+    step = next((step for step in turn.entry["steps"] if step.get("destination")), None)
+    if settings is None or settings.audit_log is None or step is None:
         return list(wanted)
-    vault, new = destination.open_place(turn).vault, destination.new_credential(turn)
+    at_issue = replace(turn, step=step)
+    vault, new = destination.open_place(at_issue).vault, destination.new_credential(at_issue)
     marks = {audit_log.hash_of(vault, settings.audit_device, new.secret): [Needle(new.fingerprint, SECRET, public=False)]}
     own = audit_log.hash_of(vault, settings.audit_device, Secret(vault.lookup_self().accessor))
     found = audit_log.search(settings.audit_log, marks, vault.kv, turn.now, own=own)

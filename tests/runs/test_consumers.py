@@ -292,7 +292,7 @@ def test_vault_s_audit_log_shows_who_has_read_the_new_version(
         go(site, run_id, inline=timedelta(seconds=1))
         bao_call(server, "GET", "secret/data/fakery", token=token["somebody"])
         row = go(site, run_id, later=timedelta(minutes=10), inline=timedelta(seconds=1))
-        assert (row.step, row.state) == ("consumers", "waiting")
+        assert (row.step, row.state) == ("consumers", "waiting"), row.message
         assert "by Vault's audit log, not read yet by billing" in row.message
         bao_call(server, "GET", "secret/data/fakery", token=token["billing"])
         row = go(site, run_id, later=timedelta(minutes=20), inline=timedelta(seconds=1))
