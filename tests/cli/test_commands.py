@@ -207,3 +207,25 @@ def test_a_report_is_not_written_through_a_link(space: Space) -> None:
     (space.folder / "r.html").symlink_to(space.folder / "target")
     assert space.cli("report", "-o", "r.html").code == ExitCode.USAGE
     assert (space.folder / "target").read_text() == "keep"
+
+
+def test_what_a_run_cannot_give_is_said(space: Space) -> None:
+    space.plant("SLACK_BOT_TOKEN", "slack", "slack_bot_token")
+    space.cli("ingest", "leak.env", "--attest", "ours")
+    space.cli("verify")
+    planned = space.cli("plan", "--playbook", "guided", "--json").json
+    assert planned["limits"]["beyond"] == []
+    assert [entry["priority"] for entry in planned["credentials"]] == [3]
+    space.cli("apply", planned["digest"])
+    run = space.cli("runs", "--json").json["runs"][0]["id"]
+    undone = space.cli("undo", run, "--why", "billing is down", "--as", "alice")
+    assert undone.code == ExitCode.USAGE
+    assert "suspended nothing" in undone.err
+    moved = space.cli("resume", run, "--moved", "--as", "alice")
+    assert moved.code == ExitCode.USAGE
+    assert "does not wait for its consumers" in moved.err
+    left = space.cli("resume", run, "--detach")
+    assert left.code == ExitCode.SETUP
+    assert "Workers need PostgreSQL" in left.err
+    assert space.cli("orphans", "--reconcile", "--json").json["orphans"] == []
+    assert space.cli("runs", "--json").json["runs"][0]["state"] == "waiting"

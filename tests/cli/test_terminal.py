@@ -7,6 +7,7 @@ import pty
 import select
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -91,3 +92,28 @@ def test_doctor_tells_rights_at_vault_and_at_a_provider(space: Space, openbao: O
     assert not space.fakes["openai"].log.changes()
     hosts = space.cli("doctor", "--hosts").out.splitlines()
     assert any(host.startswith("127.0.0.1:") for host in hosts)
+
+
+def test_runs_are_followed_live(space: Space) -> None:
+    """The live table says for whom a run waits, and ends by itself when nothing is left to follow."""
+    space.plant("SLACK_BOT_TOKEN", "slack", "slack_bot_token")
+    space.cli("ingest", "leak.env", "--attest", "ours")
+    space.cli("verify")
+    digest = space.cli("plan", "--playbook", "guided", "--json").json["digest"]
+    assert space.cli("apply", digest).code == ExitCode.WAITING
+    run = space.cli("runs", "--json").json["runs"][0]
+    assert run["waits_for"].startswith("a person")
+    assert run["since"] is not None
+    canceller = threading.Timer(4.0, lambda: space_cancel(space, run["id"]))
+    canceller.start()
+    code, said = on_terminal(space, ["runs", "--follow"], {})
+    canceller.join()
+    assert code == ExitCode.DONE, said
+    assert "1 runs: 1 waiting" in said
+    assert "a person" in said
+    assert "1 cancelled" in said
+
+
+def space_cancel(space: Space, run: str) -> None:
+    argv = [sys.executable, "-m", "revoker", "cancel", run, "--config", "revoker.toml"]
+    subprocess.run(argv, cwd=space.folder, check=True, capture_output=True, timeout=60)
