@@ -213,3 +213,27 @@ def test_usage(lab: Lab) -> None:
     assert 'path "secret/data/deep/a/b/c"' in made.out
     assert 'path "legacy/app/groq.before-revoker"' in made.out
     assert json.loads(lab.space.cli("show", lab.fingerprint, "--json").out)["vault"]
+
+
+def test_doctor_says_which_server_it_is_and_what_the_token_lacks(lab: Lab) -> None:
+    config = lab.space.folder / "revoker.toml"
+    config.write_text(
+        config.read_text()
+        + '[[destination]]\nkind = "groq_api_key"\npath = "secret/app/groq"\n'
+        + '[[destination]]\nkind = "groq_api_key"\naccount = "x"\npath = "secret/{account}/groq"\n'
+    )
+    policy = 'path "secret/data/app/groq" { capabilities = ["read", "create", "update"] }'
+    lab.environment.setenv("LAB_VAULT", token_with(lab.server, policy))
+    vault._sessions.clear()
+    said = lab.space.cli("doctor", "--json")
+    check("doctor", said)
+    rows = {one["check"]: one for one in said.json["checks"]}
+    assert rows["vault server"]["detail"].startswith("OpenBao 2.")
+    assert rows["vault scan"]["detail"] == "yes"
+    assert rows["vault cloud engines"]["detail"].startswith("no: ")
+    assert "may not read sys/plugins/catalog" in rows["vault plugins"]["detail"]
+    assert rows["vault secret/app/groq data"]["ok"] is True
+    assert rows["vault secret/app/groq destroy"]["ok"] is False
+    assert "revoker vault policy rotator" in rows["vault secret/app/groq destroy"]["next"]
+    assert not [name for name in rows if "{" in name]
+    assert said.code == 3
