@@ -73,6 +73,7 @@ def policy(
     role: Annotated[str, typer.Argument(help="finder, rotator or killer.", metavar="ROLE")],
     openbao: Annotated[bool, typer.Option("--openbao", help="For OpenBao: with `scan`, which Vault would refuse.")] = False,
     found: Annotated[bool, typer.Option("--found", help="For the rotator: also the places that `vault find` found.")] = False,
+    handover: Annotated[bool, typer.Option("--handover", help="For the rotator: also what `vault handover` needs.")] = False,
 ) -> ExitCode:
     """Print the least policy of one role in HCL, made from [vault] and [[destination]]. Asks nobody and changes nothing."""
     from revoker.egress import vault_policy
@@ -84,5 +85,5 @@ def policy(
         from revoker.store import homes
 
         places = homes.paths(session.store)
-    output.text(vault_policy.text(role, session.settings, openbao=openbao, found=places))
+    output.text(vault_policy.text(role, session.settings, openbao=openbao, found=places, handover=handover))
     return ExitCode.DONE

@@ -39,9 +39,16 @@ class Rule:
     why: str
 
 
-def text(role: str, settings: Settings, *, openbao: bool, found: Iterable[str] = ()) -> str:
-    """A policy in HCL. `found` are more paths for the rotator. Raises ConfigError for a path that cannot be written safely."""
-    rules = _merged(rules_of(role, settings, openbao=openbao, found=found))
+HANDOVER = (
+    Rule("auth/token/lookup-accessor", ("update",), "was the wrapping token of a handed-over secret taken"),
+    Rule("auth/token/revoke-accessor", ("update",), "cancel it; this ends any token whose accessor one knows"),
+)
+
+
+def text(role: str, settings: Settings, *, openbao: bool, found: Iterable[str] = (), handover: bool = False) -> str:
+    """A policy in HCL. `found` are more paths for the rotator, `handover` what handing over needs. Raises ConfigError for a path that cannot be written safely."""
+    more = HANDOVER if handover and role == "rotator" else ()
+    rules = _merged([*rules_of(role, settings, openbao=openbao, found=found), *more])
     scans = any("scan" in rule.capabilities for rule in rules)
     variant = "OpenBao only: it has `scan`" if scans else "Vault and OpenBao"
     lines = [f"# revoker {role} ({variant}): {NOTES[role]}"]

@@ -135,6 +135,15 @@ def test_rotator_does_a_whole_rotation_and_nothing_beside_it(openbao: OpenBao, m
     assert [one for one in bad if status(openbao, token, *one) != 403] == []
 
 
+@pytest.mark.slow
+def test_handing_over_is_a_right_of_its_own(openbao: OpenBao) -> None:
+    made = call(openbao, "POST", "auth/token/create", {"policies": ["default"]})["auth"]["accessor"]
+    for handover, status_of in ((False, 403), (True, 200)):
+        token = token_with(openbao, vault_policy.text("rotator", EXAMPLE, openbao=False, handover=handover))
+        assert status(openbao, token, "POST", "auth/token/lookup-accessor", {"accessor": made}) == status_of
+        assert (status(openbao, token, "POST", "auth/token/revoke-accessor", {"accessor": made}) == 403) is not handover
+
+
 def rotate(vault: Any, path: str) -> None:
     """Every call that a run makes at a destination."""
     before, at = vault.read(path), vault.newest(path)
@@ -167,6 +176,7 @@ def test_killer_looks_up_and_ends_and_reads_no_secret(openbao: OpenBao) -> None:
         ("POST", "auth/token/revoke-accessor", {"accessor": leaked["accessor"]}),
         ("GET", "auth/approle/role?list=true"),
         ("GET", f"{base}/role-id"),
+        ("POST", f"{base}/role-id", {"role_id": f"changed-{role}"}),
         ("GET", f"{base}/secret-id?list=true"),
         ("POST", f"{base}/secret-id/lookup", {"secret_id": made["secret_id"]}),
         ("POST", f"{base}/secret-id-accessor/lookup", by),
