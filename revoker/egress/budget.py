@@ -13,13 +13,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from revoker.egress.line import NotSent
 from revoker.sdk import Budget
 
+LONGEST_WAIT = 120.0  # seconds of a pause that we wait for; what would wait longer is given back unsent
 SLOWEST = 0.2  # requests a second; a provider that refuses more is asked no slower than this
 RECOVERY = 1.05  # each accepted answer lets the rate grow by this factor, up to the budget
 
 Monotonic = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
+
+
+class Held(NotSent):
+    """The provider asked for a pause of hours: nothing was sent, and nothing waits for it here."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("rate_limited")
+        self.seconds = seconds
 
 
 @dataclass
@@ -54,7 +64,7 @@ class Bucket:
 
     @asynccontextmanager
     async def turn(self, ticket: int) -> AsyncIterator[None]:
-        """Wait for a slot, for the rate and for pauses; the body is one request."""
+        """Wait for a slot, for the rate and for pauses; the body is one request. Raises Held in a long pause."""
         await self._slot(ticket)
         try:
             await self._pace()
@@ -90,6 +100,8 @@ class Bucket:
     async def _pace(self) -> None:
         while True:
             now = self.monotonic()
+            if self.pause.until - now > LONGEST_WAIT:
+                raise Held(self.pause.until - now)
             start = max(now, self._next, self.pause.until)
             if start <= now:
                 break

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from revoker.config import Settings, base
 from revoker.egress import authority, replies
-from revoker.egress.budget import Bucket, Budgets, Monotonic, Sleep
+from revoker.egress.budget import LONGEST_WAIT, Bucket, Budgets, Held, Monotonic, Sleep
 from revoker.egress.limits import tls_context
 from revoker.egress.line import Line, Lost, NotSent
 from revoker.egress.names import Resolver, system_resolver
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 
 MOST_WAITS = 10  # a request that is told to wait more often than this is given back
-LONGEST_WAIT = 120.0  # seconds of one Retry-After that we wait for
 WAIT_BOUND = 900.0  # seconds after its first "wait" that a request is still tried again
 RETRY_PAUSE = 0.3  # seconds before the one retry of a read
 AGAIN = frozenset({"connect", "disconnected", "truncated"})
@@ -87,7 +87,11 @@ class Pool:
 
     async def ask(self, request: Request, bucket: Bucket) -> Reply:
         """Send a request that only reads, within its budget. Never raises for what the other side does."""
-        return await self.retried(bucket, lambda: self._once(request))
+        try:
+            return await self.retried(bucket, lambda: self._once(request))
+        except Held as error:
+            wait = timedelta(seconds=error.seconds)
+            return replace(replies.trouble_reply(request.endpoint.origin.shown, error.reason, self.clock()), retry_after=wait)
 
     async def retried(self, bucket: Bucket, once: Callable[[], Awaitable[Reply]]) -> Reply:
         """Call `once` in its turn; again after a Retry-After (bounded), and one time after a failed connection or a 5xx."""

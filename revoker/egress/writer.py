@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from revoker.egress import aws, replies
+from revoker.egress.budget import Held
 from revoker.egress.line import Answer, Line, Lost, NotSent
 from revoker.egress.policy import Endpoint, Origin
 from revoker.egress.reader import PoolReader
@@ -147,6 +148,12 @@ class PoolWriter(PoolReader):
 
     async def _change(self, host: str, call: Callable[[], Reply]) -> Reply:
         """One change in its turn: allowed at the last moment, sent once, its loss said aloud."""
+        try:
+            return await self._in_turn(host, call)
+        except Held as error:
+            return Reply(host, trouble="not_sent", code=error.reason, at=self.now)
+
+    async def _in_turn(self, host: str, call: Callable[[], Reply]) -> Reply:
         async with self._bucket.turn(self._bucket.ticket()), self._turn() as pause:
             self._pool.check_stop()
             self._allow()

@@ -130,6 +130,8 @@ def _candidates(value: str, finding: Finding, kind: Kind | None) -> Mapping[str,
     """The part that lists the other kinds that a value of a shared shape may be of; empty when a report named it for good."""
     if kind is not None and not kind.ambiguous:
         return NOTHING  # its own shape tells
+    if kind is not None and kind.id == _kind_by_parts(value, finding):
+        return {CANDIDATES: ""}  # the other half tells
     found = [id for id in catalog.candidates(value, **_said(finding)) if kind is None or id != kind.id]
     return {CANDIDATES: ", ".join(found[:MOST_CANDIDATES])} if found or kind is not None else NOTHING
 

@@ -199,3 +199,26 @@ def test_two_hundred_under_way_and_one_request_each(serve: Callable[..., Server]
     assert all(reply.status == 200 for reply in with_pool(settings(server, timeout=10), work, concurrency=200))
     assert len(server.seen) == 600
     assert 1 < server.connections <= 200
+
+
+@pytest.mark.row("F10")
+def test_what_would_wait_for_hours_is_given_back_unsent(serve: Callable[..., Server]) -> None:
+    """A second region of the same provider, asked after the first said to come back in an hour."""
+    statuses: list[int] = []
+
+    async def handle(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        statuses.append(429)
+        writer.write(answer(429, b"{}", {"Retry-After": "3600"}))
+
+    config = settings(serve(handle))
+    one = kind(Budget(0, 4))
+
+    async def work(pool: Pool) -> list[Reply]:
+        reader = pool.reader(provider(one), credential=credential())
+        return [await asyncio.wait_for(reader.get("/check"), 5) for _ in range(3)]
+
+    first, *others = with_pool(config, work)
+    assert (first.status, first.retry_after) == (429, timedelta(hours=1))
+    assert [(reply.status, reply.trouble) for reply in others] == [(None, "rate_limited")] * 2
+    assert all(reply.retry_after and timedelta(minutes=59) < reply.retry_after <= timedelta(hours=1) for reply in others)
+    assert len(statuses) == 1, "a provider that said to wait is not asked again"
