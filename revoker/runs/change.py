@@ -13,7 +13,8 @@ from revoker.runs import prove, shared
 from revoker.runs import work as w
 from revoker.runs.crashpoints import reach
 from revoker.runs.work import DONE, Done, Turn
-from revoker.sdk.shapes import Action, Reader
+from revoker.sdk.asking import Reader
+from revoker.sdk.shapes import Action
 from revoker.store import credentials as rows_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from revoker.errors import RevokerError
 from revoker.model import NOTHING, Bound, Credential, Effect, Proof, Unbound
 from revoker.runs.placing import Placement
 from revoker.sdk import unproven_pair
-from revoker.sdk.shapes import Action, Binder, Kind, Provider, Reader
+from revoker.sdk.asking import Reader
+from revoker.sdk.shapes import Action, Binder, Kind, Provider
 
 if TYPE_CHECKING:
     from revoker.store.credentials import CredentialRow

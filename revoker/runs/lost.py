@@ -16,7 +16,8 @@ from revoker.model import Bound, Credential, Issued
 from revoker.runs import change
 from revoker.runs import work as w
 from revoker.runs.work import Done, Turn
-from revoker.sdk.shapes import Action, Reader, Sibling
+from revoker.sdk.asking import Reader
+from revoker.sdk.shapes import Action, Sibling
 from revoker.store import orphans
 from revoker.store.runs import JournalRow
 

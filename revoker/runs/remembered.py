@@ -13,7 +13,8 @@ from typing import Any
 from revoker.errors import RevokerError
 from revoker.model import Bound, Credential, Effect, Proof, Status, Unbound
 from revoker.runs.facts import Bindings
-from revoker.sdk.shapes import Kind, Reader
+from revoker.sdk.asking import Reader
+from revoker.sdk.shapes import Kind
 from revoker.store import plans
 from revoker.store import runs as run_rows
 from revoker.store.credentials import CredentialRow

@@ -18,7 +18,8 @@ from revoker.runs.crashpoints import reach
 from revoker.runs.facts import Bindings, bind_all
 from revoker.runs.planned import same_target
 from revoker.runs.remembered import with_remembered
-from revoker.sdk.shapes import Action, Kind, Provider, Reader
+from revoker.sdk.asking import Reader
+from revoker.sdk.shapes import Action, Kind, Provider
 from revoker.store import credentials as rows_of
 from revoker.store import runs as run_rows
 from revoker.store import switches

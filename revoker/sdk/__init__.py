@@ -29,6 +29,7 @@ from revoker.sdk.answers import (
     undeclared,
     unsure,
 )
+from revoker.sdk.asking import Auth, Reader, Reply, Writer, evidence, with_code
 from revoker.sdk.guided import guided
 from revoker.sdk.key_uses import Certificate, app_jwt, certificates_in
 from revoker.sdk.lists import (
@@ -78,7 +79,6 @@ from revoker.sdk.ready import (
 )
 from revoker.sdk.shapes import (
     Action,
-    Auth,
     Binder,
     Budget,
     Kind,
@@ -89,14 +89,9 @@ from revoker.sdk.shapes import (
     OfflineCheck,
     Propagation,
     Provider,
-    Reader,
-    Reply,
     Residual,
     Sibling,
     Verifier,
-    Writer,
-    evidence,
-    with_code,
 )
 
 __all__ = [

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from revoker.model import Credential, Identity, Validity, Verdict
-from revoker.sdk.shapes import Kind, Reader, Reply, Verifier, evidence
+from revoker.sdk.asking import Reader, Reply, evidence
+from revoker.sdk.shapes import Kind, Verifier
 
 
 @dataclass(frozen=True, slots=True)

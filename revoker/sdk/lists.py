@@ -8,8 +8,9 @@ from typing import Any
 
 from revoker.errors import ActionFailed
 from revoker.model import NOTHING, Bound, Credential, Secret, Unbound
+from revoker.sdk.asking import Auth, Reader, Reply
 from revoker.sdk.ready import bearer
-from revoker.sdk.shapes import Auth, Binder, Lister, Observer, Reader, Reply
+from revoker.sdk.shapes import Binder, Lister, Observer
 
 MOST_PAGES = 200  # a list longer than this is not read to its end, and then nothing is bound
 GAP = re.compile(r"\.{2,}|…|\*{2,}")

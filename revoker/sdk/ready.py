@@ -10,7 +10,8 @@ from typing import TypeVar
 from revoker.errors import ActionFailed, OutcomeUnknown
 from revoker.model import NOTHING, Bound, Credential, Effect, Identity, Proof, Receipt, Secret, Unbound, Validity, Verdict
 from revoker.sdk.answers import Answer, Check, decided, declares, judge
-from revoker.sdk.shapes import Auth, Binder, Observer, Reader, Reply, Verifier, evidence, with_code
+from revoker.sdk.asking import Auth, Reader, Reply, evidence, with_code
+from revoker.sdk.shapes import Binder, Observer, Verifier
 
 
 def bearer(secret: Secret) -> Auth:
