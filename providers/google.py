@@ -215,7 +215,7 @@ async def is_deleted(bound: Bound, api: Reader) -> bool | None:
 
 async def issue(bound: Bound, api: Writer) -> Receipt:
     """Make a key with the same restrictions. Our mark is its id: a second try finds the first one's key, even a deleted one."""
-    home = bound.target.rsplit("/", 1)[0]
+    home = safe_id(bound.target, KEY_NAME).rsplit("/", 1)[0]
     mark = re.sub(r"[^a-z0-9-]", "-", api.mark.lower())[:60].strip("-")
     reply = await api.send(
         "POST",

@@ -32,6 +32,10 @@ GITHUB, GITLAB = "api.github.com", "gitlab.com"
 GITHUB_TOKEN, GITLAB_TOKEN = "github_token", "gitlab_token"
 VERSION = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 PREFIX = {GITHUB: "/", GITLAB: "/api/v4/"}
+PLACES = {  # where a key may stand: a target is nothing else
+    GITHUB: r"(?:user|repos/[\w.-]{1,100}/[\w.-]{1,100})/keys/[\w-]{1,50}",
+    GITLAB: r"(?:user/keys|users/[\w-]{1,50}/keys|projects/[\w.%-]{1,300}/deploy_keys)/[\w-]{1,50}",
+}
 PER_PAGE = 100
 
 
@@ -185,7 +189,7 @@ def delete_at(action: str, host: str) -> Mutation:
             auth, headers = as_authority(api, GITHUB_TOKEN, bearer), VERSION
         else:
             auth, headers = as_authority(api, GITLAB_TOKEN, lambda secret: header("PRIVATE-TOKEN", secret)), {}
-        reply = await api.send("DELETE", PREFIX[host] + bound.target, auth=auth, headers=headers, host=host)
+        reply = await api.send("DELETE", PREFIX[host] + safe_id(bound.target, PLACES[host]), auth=auth, headers=headers, host=host)
         return receipt(action, Effect.REVOKE, bound, reply, api.now, done=[204, 200], already=[404])
 
     return run

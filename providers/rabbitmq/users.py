@@ -63,7 +63,9 @@ def operator(api: Reader) -> Auth:
 
 
 def path_of(user: str, before: str = "/api/users/") -> str:
-    """The path of a user."""
+    """The path of a user. Raises ActionFailed for a name that none has: an empty one would be the path of all."""
+    if not user or not user.isprintable():
+        raise ActionFailed("The user's name cannot stand in a path; nothing was sent.")
     return before + quote(user, safe="")
 
 

@@ -94,6 +94,11 @@ def inside(reply: Reply, api: Reader) -> str:
     """The namespace of a looked-up token, below ours, as the start of a path: `team/`. Its accessor is known only there."""
     path, own = text_at(reply, "data.namespace_path") or "", (api.setting("namespace") or "").strip("/")
     below = path.removeprefix(f"{own}/") if own else path
+    return _space(below)
+
+
+def _space(below: str) -> str:
+    """A namespace as the start of a path, or nothing. Raises ActionFailed for what is none."""
     return safe_id(below, r"(?:[\w.-]{1,100}/){1,8}") if below else ""
 
 
@@ -190,7 +195,7 @@ async def bind_itself(cred: Credential, api: Reader) -> Bound | Unbound:
 
 async def revoke_token(bound: Bound, api: Writer) -> Receipt:
     """By accessor, with the tokens and leases that it made. A 200 says that nothing with this accessor is there."""
-    auth, path = as_authority(api, AUTHORITY, by_token), f"/v1/{bound.extra.get('inside', '')}auth/token/revoke-accessor"
+    auth, path = as_authority(api, AUTHORITY, by_token), f"/v1/{_space(bound.extra.get('inside', ''))}auth/token/revoke-accessor"
     reply = await api.vault_write("POST", path, auth=auth, json={"accessor": bound.target})
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[204], already=[200])
 
@@ -213,7 +218,7 @@ def set_disabled(action: str, effect: Effect, *, disabled: bool) -> Mutation:
 
 
 def _entity(bound: Bound) -> str:
-    return f"/v1/{bound.extra.get('inside', '')}identity/entity/id/{safe_id(bound.target)}"
+    return f"/v1/{_space(bound.extra.get('inside', ''))}identity/entity/id/{safe_id(bound.target)}"
 
 
 async def is_disabled(bound: Bound, api: Reader) -> bool | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json as jsonlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from revoker import __version__
 from revoker.config import Settings
@@ -52,15 +52,15 @@ def write(
     headers: Mapping[str, str] = NOTHING,
 ) -> Request:
     """Build a request. Raises EgressRefused for what could be read as two requests or lead elsewhere."""
-    url = endpoint.url(path)
-    if params:
-        url += ("&" if "?" in path else "?") + urlencode(_revealed(params), quote_via=quote)
+    url, query = endpoint.url(path), _encoded(params, quote)
+    if query:
+        url += ("&" if "?" in path else "?") + query
     fields: dict[str, str] = {"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
     body = b""
     if json is not None:
         body, fields["Content-Type"] = jsonlib.dumps(json, default=_reveal).encode(), "application/json"
     elif form:
-        body, fields["Content-Type"] = urlencode(_revealed(form)).encode(), "application/x-www-form-urlencoded"
+        body, fields["Content-Type"] = _encoded(form, quote_plus).encode(), "application/x-www-form-urlencoded"
     lower = {name.lower(): name for name in fields}
     for name, value in headers.items():
         fields.pop(lower.get(name.lower(), ""), None)
@@ -84,8 +84,12 @@ def _checked(fields: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(fields.items())
 
 
-def _revealed(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
+def _encoded(values: Mapping[str, Any], how: Callable[..., str]) -> str:
+    plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
+    try:
+        return urlencode(plain, quote_via=how)
+    except UnicodeEncodeError:  # half a surrogate pair; it may be a secret's, so it is not told
+        raise EgressRefused("A text that is no text was refused.", safe="nothing was sent") from None
 
 
 def _reveal(value: object) -> str:
