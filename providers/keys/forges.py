@@ -189,7 +189,9 @@ def delete_at(action: str, host: str) -> Mutation:
             auth, headers = as_authority(api, GITHUB_TOKEN, bearer), VERSION
         else:
             auth, headers = as_authority(api, GITLAB_TOKEN, lambda secret: header("PRIVATE-TOKEN", secret)), {}
-        reply = await api.send("DELETE", PREFIX[host] + safe_id(bound.target, PLACES[host]), auth=auth, headers=headers, host=host)
+        reply = await api.send(
+            "DELETE", PREFIX[host] + safe_id(bound.target, PLACES[host]), auth=auth, headers=headers, host=host
+        )
         return receipt(action, Effect.REVOKE, bound, reply, api.now, done=[204, 200], already=[404])
 
     return run

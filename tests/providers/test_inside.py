@@ -119,7 +119,7 @@ def hostile_ones(to: Bound, text: str) -> list[Bound]:
     """The target, the account and each note replaced, one at a time and all together."""
     noted = [name for name, value in to.extra.items() if text and not is_json(value)]  # an empty note is none
     extra = [replace(to, extra={**to.extra, name: text}) for name in noted]
-    every = replace(to, target=text, account=text, extra=to.extra | dict.fromkeys(noted, text))
+    every = replace(to, target=text, account=text, extra={**to.extra, **dict.fromkeys(noted, text)})
     return [replace(to, target=text), replace(to, account=text), *extra, every]
 
 
@@ -146,9 +146,7 @@ def strayed(change: Change, text: str) -> list[tuple[Bound, SplitResult]]:
         return []
     for one in hostile_ones(to, text):
         urls, _ = requests_of(change, one)
-        for url in urls:
-            if url.fragment or not any(fits(place(url), known, words_of(to)) for known in usual):
-                found.append((one, url))
+        found += [(one, url) for url in urls if url.fragment or not any(fits(place(url), at, words_of(to)) for at in usual)]
     return found
 
 
@@ -171,7 +169,9 @@ def test_any_text_as_an_id_leaves_its_place_in_no_change(change: Change, text: s
 def test_the_written_down_changes_send_something_and_come_to_an_end() -> None:
     """What the two tests above compare with is there."""
     found: Mapping[str, tuple[list[SplitResult], bool]] = {
-        f"{change.kind} {change.action} {change.name}": requests_of(change, bound(*OWNERS[change.kind], change.target, change.extra))
+        f"{change.kind} {change.action} {change.name}": requests_of(
+            change, bound(*OWNERS[change.kind], change.target, change.extra)
+        )
         for change in CHANGES
         if change.outcome == "done"
     }

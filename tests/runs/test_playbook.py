@@ -185,3 +185,20 @@ def test_consumers_are_looked_at_while_the_old_one_still_works() -> None:
     early = {**table, "mode": "routine", "step": [steps[2], *steps[:2], *steps[4:]]}
     with pytest.raises(ConfigError, match="before an issue step"):
         parse("rotate", early)
+
+
+TEMPLATES = ("{{ cycler.__init__.__globals__.os.popen('id') }}", "${step.id}", "{0.__class__}", "%(id)s", "$(id)", "`id`")
+
+
+@pytest.mark.parametrize("text", TEMPLATES)
+@pytest.mark.row("I-6")
+def test_a_template_in_a_playbook_is_text_where_text_may_stand_and_refused_elsewhere(text: str) -> None:
+    table = copy.deepcopy(ROTATION) | {"title": text}
+    table["step"][0]["note"] = text  # type: ignore[index]
+    book = parse("rotate", table)
+    assert (book.title, book.steps[0].note) == (text, text)
+    for key in ("id", "do", "into"):
+        wrong = copy.deepcopy(ROTATION)
+        wrong["step"][0][key] = text  # type: ignore[index]
+        with pytest.raises(ConfigError):
+            parse("rotate", wrong)

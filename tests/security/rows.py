@@ -158,8 +158,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "I-6",
         "A playbook or an id is a template that runs",
-        "There is no template engine in playbooks; ids are checked and encoded for their place",
-        open="a test",
+        "There is no template engine in playbooks; ids are checked and encoded for their place, and egress refuses a path that leaves it",
     ),
     Row(
         "I-7",
