@@ -36,6 +36,8 @@ def doubted(
         return verdict
     if cred.parts.get(CANDIDATES):  # its shape is of other kinds too, and no report said for good which it is
         return replace(verdict, validity=Validity.UNKNOWN, reason=ANOTHER_KIND)
+    if verdict.reason in kind.local_refusals:  # from another address it may be let in
+        return replace(verdict, validity=Validity.UNKNOWN)
     if kind.only_named_places:  # a key could open what nobody named; [keys] complete says that there is no such thing
         tied = settings.keys.complete and provider.id == "keys"
     elif kind.host_from is not None:

@@ -123,3 +123,17 @@ def test_a_value_that_may_be_another_kinds_dies_by_no_refusal() -> None:
     assert doubted(provider, kind, open_one, refused(OWN), Settings(), **asked).reason == ANOTHER_KIND  # type: ignore[arg-type]
     once = {"accepted_once": True, "places": list}
     assert doubted(provider, kind, open_one, refused(OWN), Settings(), **once).validity is Validity.DEAD  # type: ignore[arg-type]
+
+
+def test_a_refusal_that_may_be_about_our_address_kills_only_what_was_let_in_from_here() -> None:
+    """MySQL's 1045 is also the answer to the right password of an account that is open to other hosts alone."""
+    kind, found = catalog.kinds()["mysql_uri"], Credential("mysql_uri", "fp_1", Secret("made-up"), {"host": "db.acme.example"})
+    here = replace(refused("db.acme.example"), reason="refused_from_this_host")
+
+    def judge(verdict: Verdict, *, once: bool) -> Validity:
+        provider = catalog.providers()["mysql"]
+        return doubted(provider, kind, found, verdict, Settings(), accepted_once=once, places=list).validity
+
+    assert judge(here, once=False) is Validity.UNKNOWN
+    assert judge(here, once=True) is Validity.DEAD
+    assert judge(refused("db.acme.example"), once=False) is Validity.DEAD, "its authority has looked at every host"

@@ -127,6 +127,7 @@ PROVIDER = Provider(
             residual=(Residual("sessions that are open now", None, "end_sessions"),),
             budget=Budget(per_second=2, in_flight=2),
             host_from="host",
+            local_refusals=(HERE,),
             requests=2,
             effects_of_check="one login, written to the server's log when it logs connections",
             irreversible_loss="",

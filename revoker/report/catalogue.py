@@ -50,6 +50,7 @@ def kind_document(kind_id: str) -> dict[str, Any]:
         "budget_per_second": kind.budget.per_second,
         "effects_of_check": kind.effects_of_check,
         "also_at": kind.also_at,
+        "local_refusals": list(kind.local_refusals),
         "propagation_s": int(kind.propagation.window.total_seconds()),
         "refusals": kind.propagation.refusals,
         "propagation_source": kind.propagation.source,
@@ -116,6 +117,9 @@ def _check_lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
         ("check's authority", doc["check_needs"]),
         ("named by", "a scanner's rule or the variable's name only: its shape is shared" if doc["ambiguous"] else ""),
     ]
+    if doc["local_refusals"]:
+        refusals = ", ".join(doc["local_refusals"])
+        made.append(("from here only", f"{refusals}: dead only when it was accepted from here before, else unknown"))
     if doc["also_at"]:
         tie = f"name the server in [endpoints] {doc['provider']}, the public one too: a refusal by another proves nothing"
         made.append(("also issued by", f"{doc['also_at']}; {tie}"))

@@ -112,6 +112,9 @@ class Kind:
     host_from: str | None = None  # the part that names the host, for self-hosted things; must be owned
     also_at: str = ""  # who else issues values of this form: "self-managed GitLab"; a refusal here says nothing of those
     seldom_elsewhere: bool = False  # with also_at: without any sign of another server, a refusal counts
+    local_refusals: tuple[
+        str, ...
+    ] = ()  # reasons of refusals that may be about our address: dead only where it was accepted before
     effects_of_check: str = "logged at the provider like any read"
     irreversible_loss: str = ""  # what a revoke takes with it, for the plan
     derived: Callable[[Secret], Mapping[str, str]] | None = (
