@@ -203,7 +203,7 @@ def residual(credential: Mapping[str, Any]) -> list[str]:
     if credential["reason"] in NOT_OURS:
         return []
     return [
-        clean(f"{r['what']}: {_end(r)}" + (f"; ended by {r['ended_by']}" if r["ended_by"] else ""))
+        clean(f"{r['what']}: {_end(r)}" + (f"; to end it: {r['ended_by']}" if r["ended_by"] else ""))
         for r in credential["residual"]
     ]
 
