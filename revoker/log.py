@@ -23,7 +23,7 @@ FIELDS = frozenset(
 )
 SILENT = (
     "httpx", "httpcore", "aiohttp", "dbos", "boto3", "botocore", "s3transfer", "hvac", "urllib3", "github", "requests", "sqlalchemy", "alembic",
-    "psycopg", "asyncio", "keyring", "moto", "werkzeug",
+    "psycopg", "asyncio", "keyring", "moto", "werkzeug", "pymysql", "pg8000", "pika", "asyncssh", "pymongo", "redis", "pytds",
 )  # fmt: skip
 IDS = re.compile(r"\b(?:fp_[0-9a-f]{32}|INC-\d{8}-\d+|run_[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 OPAQUE = re.compile(r"(?=[A-Za-z_\-+/=.~%]*\d)[A-Za-z0-9_\-+/=.~%]{20,}")

@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -96,6 +96,19 @@ def test_what_is_not_taken_waits(store: Store, settings: Settings, receiver: Rec
     receiver.status = 204
     assert deliver(store, settings=settings, clock=lambda: NOW) == 2
     assert [json.loads(body)["id"] for _, body in receiver.posts][1:] == [1, 2]
+
+
+@pytest.mark.row("F28")
+def test_an_hour_of_errors_loses_and_doubles_nothing(store: Store, settings: Settings, receiver: Receiver) -> None:
+    receiver.status = 500
+    for minute in range(60):
+        assert deliver(store, settings=settings, clock=lambda at=NOW + timedelta(minutes=minute): at) == 0  # type: ignore[misc]
+    assert len(events.undelivered(store)) == 2
+    receiver.status, refused = 200, len(receiver.posts)
+    assert deliver(store, settings=settings, clock=lambda: NOW + timedelta(hours=1)) == 2
+    assert [json.loads(body)["id"] for _, body in receiver.posts[refused:]] == [1, 2]
+    assert {json.loads(body)["id"] for _, body in receiver.posts[:refused]} <= {1}
+    assert deliver(store, settings=settings, clock=lambda: NOW + timedelta(hours=2)) == 0
 
 
 @pytest.mark.row("F28")

@@ -159,6 +159,18 @@ def test_a_wave_of_refusals_is_not_believed(store: Store, settings: Settings, gr
 
 
 @pytest.mark.row("F16")
+def test_a_hundred_live_ones_refused_at_once_are_not_dead(store: Store, settings: Settings, groq: Fake, clock: Clock) -> None:
+    ingest(store, groq, clock, ["live"] * 100)
+    sweep(store, settings, clock)
+    for number in range(100):
+        groq.book.change(f"k{number}", "disabled")
+    clock.advance(timedelta(hours=2))
+    done = sweep(store, settings, clock)
+    assert done.frozen == ("groq",)
+    assert credentials.counts(store) == {Status.LIVE: 100}
+
+
+@pytest.mark.row("F16")
 def test_a_few_refusals_among_many_are_believed(store: Store, settings: Settings, groq: Fake, clock: Clock) -> None:
     found = ingest(store, groq, clock, ["live"] * 8)
     sweep(store, settings, clock)

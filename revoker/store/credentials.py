@@ -12,7 +12,7 @@ from revoker.errors import StoreError, UsageError
 from revoker.model import Credential, Location, Status
 from revoker.secrets import seal, unseal
 from revoker.store import schema
-from revoker.store.database import Store, among, chunks, reading, writing
+from revoker.store.database import Store, among, chunks, empty_wal, reading, writing
 from revoker.store.intake import VALUE, add_findings, unpack
 from revoker.store.rows import (
     COLUMNS,
@@ -143,11 +143,16 @@ def unseal_many(store: Store, fingerprints: Sequence[str]) -> Iterator[Credentia
 
 
 def purge(store: Store, fingerprints: Iterable[str]) -> int:
-    """Delete the sealed values for good; what else is known stays. They cannot be verified any more."""
+    """Delete the sealed values for good; what else is known stays. They cannot be verified any more.
+
+    Raises StoreError when the values are deleted, but another process keeps copies of them in SQLite's write-ahead log.
+    """
     table, creds = schema.sealed_values, schema.credentials.c
     with writing(store) as connection:
         ids = sa.select(creds.id).where(among(connection, creds.fingerprint, fingerprints))
-        return connection.execute(sa.delete(table).where(table.c.credential_id.in_(ids))).rowcount
+        gone = connection.execute(sa.delete(table).where(table.c.credential_id.in_(ids))).rowcount
+    empty_wal(store)
+    return gone
 
 
 def reseal(store: Store, limit: int = 500) -> int:

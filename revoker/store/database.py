@@ -104,6 +104,24 @@ def writing(store: Store) -> Iterator[Connection]:
         yield connection
 
 
+def empty_wal(store: Store) -> None:
+    """Write SQLite's write-ahead log into the database and cut it: old copies of what was wiped stand in both until then.
+
+    Raises StoreError when a process that reads holds it up for BUSY seconds. PostgreSQL has its own log, which is not ours to cut.
+    """
+    if store.engine.dialect.name != "sqlite":
+        return
+    with converted(), store.engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] if isinstance(raw, sqlite3.Connection) else 0
+    if busy:
+        raise StoreError(
+            "The values are deleted, but copies of them are still in the database's write-ahead log.",
+            safe="nothing opens them without the root key",
+            next="end the other revoker processes and start this command again",
+        )
+
+
 @contextmanager
 def converted() -> Iterator[None]:
     """Turn the database's errors into StoreError, without statements or values."""

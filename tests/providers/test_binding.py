@@ -88,6 +88,7 @@ def hinted(kind: str, hints: list[str]) -> Script:
 
 
 @pytest.mark.parametrize(("kind", "id"), HINTED)
+@pytest.mark.row("W-1")
 def test_one_look_alike_is_named_for_a_person_and_never_bound(kind: str, id: str) -> None:
     found, _ = bind(kind, id, hinted(kind, [hint(secret(kind, 1)), hint(secret(kind))]), preview_version="v")
     assert isinstance(found, Unbound)
@@ -98,6 +99,7 @@ def test_one_look_alike_is_named_for_a_person_and_never_bound(kind: str, id: str
 
 
 @pytest.mark.parametrize(("kind", "id"), HINTED)
+@pytest.mark.row("W-1")
 def test_several_look_alikes_and_none(kind: str, id: str) -> None:
     same = hint(secret(kind))
     several, _ = bind(kind, id, hinted(kind, [same, same]), preview_version="v")
@@ -110,6 +112,7 @@ def test_several_look_alikes_and_none(kind: str, id: str) -> None:
     assert none.reason == "no_match"
 
 
+@pytest.mark.row("W-1")
 def test_all_pages_are_read_before_one_match_counts_as_the_only_one() -> None:
     same = hint(secret("anthropic_api_key"))
 
@@ -124,6 +127,7 @@ def test_all_pages_are_read_before_one_match_counts_as_the_only_one() -> None:
     assert [sent.params.get("after_id") for sent in reader.sent] == [None, "apikey_1"]
 
 
+@pytest.mark.row("W-1")
 def test_a_list_that_goes_in_circles_is_given_up() -> None:
     body = {
         "data": [{"id": "apikey_1", "partial_key_hint": hint(secret("anthropic_api_key"))}],
@@ -196,6 +200,7 @@ def google(values: list[str], **more: Any) -> Script:
 
 
 @pytest.mark.parametrize("id", ["suspend", "restore", "revoke", "undelete"])
+@pytest.mark.row("W-1")
 def test_google_binds_to_the_one_key_with_this_very_value(id: str) -> None:
     value = secret("google_api_key")
     found, reader = bind("google_api_key", id, google([value[:-1] + "!", value]), project="acme")
@@ -205,6 +210,7 @@ def test_google_binds_to_the_one_key_with_this_very_value(id: str) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 2])
+@pytest.mark.row("W-1")
 def test_google_binds_to_nothing_else(count: int) -> None:
     found, _ = bind("google_api_key", "revoke", google([secret("google_api_key")] * count), project="acme")
     assert isinstance(found, Unbound)
@@ -261,6 +267,7 @@ def test_docker_hub_binds_to_the_id_that_the_login_names(kind: str, claims: Mapp
 @pytest.mark.parametrize(
     ("claims", "ids"), [({}, [UUID]), ({"uuid": UUID}, [OTHER]), ({"a": UUID, "b": OTHER}, [UUID, OTHER]), ({"uuid": UUID}, [])]
 )
+@pytest.mark.row("W-1")
 def test_docker_hub_binds_to_nothing_else(claims: Mapping[str, Any], ids: list[str]) -> None:
     found, _ = bind("docker_hub_pat", "revoke", docker(claims, ids))
     assert isinstance(found, Unbound)

@@ -103,6 +103,7 @@ def openrouter(*rows: dict[str, Any]) -> Bound | Unbound:
     return run(known.actions[0].bind(credential_of(known), reader))
 
 
+@pytest.mark.row("W-1")
 def test_an_openrouter_key_is_the_one_with_its_hash() -> None:
     digest = hashlib.sha256(secret("openrouter_api_key").encode()).hexdigest()
     found = openrouter({"hash": "0" * 64, "label": "x"}, {"hash": digest, "label": "y"})
@@ -201,6 +202,7 @@ def test_a_short_form_of_langsmith_is_a_label(kind: str, path: str) -> None:
     assert reason(bind(kind, {})) == "refused"
 
 
+@pytest.mark.row("W-1")
 def test_a_prefix_of_fireworks_is_a_label() -> None:
     path, value = "/v1/accounts/acme/users/ana/apiKeys", secret("fireworks_api_key")
     row = {"keyId": "k1", "displayName": "ci", "prefix": value[:8]}

@@ -77,6 +77,7 @@ def storage(rows: list[dict[str, Any]], name: str = "db") -> Any:
     return answers({STORAGE: {"value": [{"id": RESOURCE, "name": name}]}, KEYS: {"keys": rows}})
 
 
+@pytest.mark.row("W-1")
 def test_a_storage_key_is_bound_to_the_key_that_has_its_value() -> None:
     rows = [{"keyName": "key1", "value": "another"}, {"keyName": "key2", "value": secret("azure_storage_account_key")}]
     found, reader = bind("azure_storage_account_key", "rotate", storage(rows), subscription="s1")
@@ -165,6 +166,7 @@ LABELS = [
 
 
 @pytest.mark.parametrize(("kind", "table"), LABELS, ids=[kind for kind, _ in LABELS])
+@pytest.mark.row("W-1")
 def test_what_only_looks_like_it_is_named_to_a_person_and_bound_by_nobody(kind: str, table: dict[str, Any]) -> None:
     script = answers({path: body(secret(kind)) for path, body in table.items()})
     found, _ = bind(kind, "revoke", script, username="admin", organization="acme")

@@ -36,6 +36,7 @@ ALONE = [(0, "no_match"), (1, "only_candidate"), (2, "several_matches")]
 
 
 @pytest.mark.parametrize(("count", "reason"), ALONE)
+@pytest.mark.row("W-1")
 def test_a_resend_list_names_candidates_and_binds_none(count: int, reason: str) -> None:
     rows = [{"id": f"k{n}", "name": f"name of k{n}"} for n in range(count)]
     found = bind("resend_key", "revoke", {"/api-keys": {"object": "list", "has_more": False, "data": rows}})
@@ -43,6 +44,7 @@ def test_a_resend_list_names_candidates_and_binds_none(count: int, reason: str) 
     assert (found.reason, found.detail.count("name of k")) == (reason, count)
 
 
+@pytest.mark.row("W-1")
 def test_a_resend_list_that_does_not_end_binds_nothing() -> None:
     found = bind("resend_key", "revoke", {"/api-keys": {"has_more": True, "data": [{"id": "k1"}]}})
     assert isinstance(found, Unbound)
@@ -50,6 +52,7 @@ def test_a_resend_list_that_does_not_end_binds_nothing() -> None:
 
 
 @pytest.mark.parametrize(("count", "reason"), ALONE)
+@pytest.mark.row("W-1")
 def test_a_data_center_list_names_candidates_and_binds_none(count: int, reason: str) -> None:
     rows = [{"id": 10 + n, "name": f"token {n}"} for n in range(count)]
     found = bind("atlassian_dc_pat", "revoke", {"/rest/pat/latest/tokens": rows})
@@ -58,6 +61,7 @@ def test_a_data_center_list_names_candidates_and_binds_none(count: int, reason: 
 
 
 @pytest.mark.parametrize(("count", "reason"), ALONE)
+@pytest.mark.row("W-1")
 def test_an_atlassian_list_names_the_account_s_tokens_and_binds_none(count: int, reason: str) -> None:
     rows = [{"id": f"t{n}", "label": f"label {n}"} for n in range(count)]
     table = {"/rest/api/3/myself": {"accountId": "557058:a"}, "/users/557058:a/manage/api-tokens": rows}

@@ -96,13 +96,11 @@ ROWS: tuple[Row, ...] = (
         "S-4",
         "A value is printed, pickled, copied or compared by accident",
         "The Secret type refuses each of these; reveal() is the only way out",
-        open="a test",
     ),
     Row(
         "S-5",
         "A mask shows too much of the value",
-        "People see the kind and a part of the keyed fingerprint, never a character of the value",
-        open="a test",
+        "People see the kind and a part of the keyed fingerprint, never a part of the value",
     ),
     Row(
         "S-6",
@@ -112,7 +110,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "S-7",
         "The store is stolen, or its rows are moved about",
-        "Values are sealed with their place as associated data; the key is kept elsewhere; deleted pages are wiped",
+        "Values are sealed with their place as associated data; the key is kept elsewhere; deleted pages are wiped, SQLite's log too",
     ),
     Row(
         "S-8",
@@ -128,8 +126,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "S-11",
         "A CI log, crash reporter or telemetry gets something",
-        "There is no telemetry; nothing is written for CI unless asked",
-        open="a test",
+        "There is no telemetry; nothing is written for a CI system",
     ),
     Row(
         "S-12",

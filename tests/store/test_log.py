@@ -53,7 +53,7 @@ def test_quiet_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.row("S-3")
 def test_the_libraries_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(debug=True)
-    for name in ("httpx", "botocore.auth", "dbos", "hvac", "urllib3.connectionpool", "sqlalchemy.engine"):
+    for name in ("httpx", "botocore.auth", "dbos", "hvac", "urllib3.connectionpool", "sqlalchemy.engine", *log.SILENT):
         logging.getLogger(name).error("Authorization: hunter2")
     log.configure()
     assert "hunter2" not in capsys.readouterr().err
