@@ -69,6 +69,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("key", "Which key seals the stored secrets; rotate it."),
             Entry("audit", "Verify, export or anchor the chained audit log."),
             Entry("person", "Show what is kept about a person, or erase it."),
+            Entry("purge", "Delete for good the stored values of what is dead or accepted."),
         ),
     ),
 )

@@ -136,6 +136,7 @@ def search(site: Site) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.row("S-12")
 def test_find_then_rotate_in_place_and_undelete_brings_nothing_back(build: Build, bao: OpenBao, mount: str) -> None:
     """Same path, same nested field; every version that held the leaked value is destroyed, deleted ones too, others stay."""
     site = site_with(build, bao, mount, 2)

@@ -132,7 +132,6 @@ ROWS: tuple[Row, ...] = (
         "S-12",
         "Vault keeps the leaked value as an old version",
         "Versions that hold it are destroyed, not deleted, once its death is proven",
-        open="a test by itself",
     ),
     Row(
         "I-1",
