@@ -31,6 +31,8 @@ DISABLED = "login_disabled"
 HERE = "refused_from_this_host"  # an account may be open to other hosts only, and the server does not tell
 REFUSED = "refused"  # and the authority has looked: no account of the user holds this password
 ELSEWHERE = "open_to_other_hosts"
+UNCLEAR = "other_hosts_unclear"
+LOOKS = ("open", "locked", "unclear")  # what the authority sees: hosts whose account holds the password, or may
 
 SHUT = ("4151", "3118")  # MariaDB, MySQL: said only to who has the right password
 # The server checks the password first: these come only after it was right.
@@ -95,9 +97,7 @@ ANSWERS = (
     decided(
         Validity.LIVE, ELSEWHERE, "refused (1045) from here, and the authority sees an account for other hosts that holds it"
     ),
-    decided(
-        Validity.UNKNOWN, "other_hosts_unclear", "refused (1045) from here, and an account for other hosts cannot be compared"
-    ),
+    decided(Validity.UNKNOWN, UNCLEAR, "refused (1045) from here, and an account for other hosts cannot be compared"),
     *(Answer(None, Validity.DEAD, DISABLED, codes=(code,)) for code in SHUT),
     *(Answer(None, Validity.LIVE, reason, codes=(code,)) for code, reason in AFTER_PASSWORD.items()),
     *(Answer(None, Validity.UNKNOWN, reason, codes=(code,)) for code, reason in UNSURE.items()),
@@ -116,15 +116,16 @@ async def _elsewhere(verdict: Verdict, cred: Credential, api: Reader) -> Verdict
         return verdict
     password = Secret(unquote(cred.secret.reveal().partition("://")[2].rpartition("@")[0].partition(":")[2]))
     reply = await api.ask(ENGINE, "holders", cred, [user_of(cred), password])
-    if reply.trouble is not None or reply.code is not None or not isinstance(reply.json, dict):
-        return verdict
-    held, locked, unclear = ([str(host) for host in reply.json.get(name, ())] for name in ("open", "locked", "unclear"))
+    told = reply.json if isinstance(reply.json, dict) else {}
+    if reply.trouble is not None or reply.code is not None or not all(isinstance(told.get(name), list) for name in LOOKS):
+        return replace(verdict, validity=Validity.UNKNOWN, reason=UNCLEAR)
+    held, locked, unclear = ([str(host) for host in told[name]] for name in LOOKS)
     if held:
         return replace(
             verdict, validity=Validity.LIVE, reason=ELSEWHERE, identity=Identity(principal=f"{user_of(cred)}@{held[0]}")
         )
     if [host for host in unclear if host != "%"]:  # one for every host has refused us itself
-        return replace(verdict, validity=Validity.UNKNOWN, reason="other_hosts_unclear")
+        return replace(verdict, validity=Validity.UNKNOWN, reason=UNCLEAR)
     return replace(verdict, reason=DISABLED if locked else REFUSED)
 
 

@@ -163,7 +163,7 @@ def test_a_locked_namespace_answers_nobody(bao: OpenBao) -> None:
 
 
 def test_transit_keys_go_only_when_they_may(bao: OpenBao) -> None:
-    call(bao, "POST", "sys/mounts/transit", {"type": "transit"})
+    bao_call(bao, "POST", "sys/mounts/transit", {"type": "transit"})
     call(bao, "POST", "transit/keys/k", {"type": "aes256-gcm96", "derived": True})
     assert bao_call(bao, "DELETE", "transit/keys/k")[0] == 400
     call(bao, "POST", "transit/keys/k/rotate")
