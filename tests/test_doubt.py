@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from revoker import catalog
-from revoker.config import Settings
+from revoker.config import KeySettings, Settings
 from revoker.doubt import ANOTHER_KIND, ELSEWHERE, doubted
 from revoker.model import Credential, Evidence, Location, Secret, Validity, Verdict
 
@@ -75,6 +75,9 @@ def test_a_github_token_without_any_sign_of_another_server_dies_at_github() -> N
     [
         ("https://github.com/acme/api.git", True),
         ("git@github.com:acme/api.git", True),
+        ("git@github.com:acme/api:v2.git", True),
+        ("https://[github.com/acme/api", False),
+        ("ssh://:acme", False),
         ("ssh://git@github.com/acme/api", True),
         ("github.com/acme/api", True),
         ("https://git.acme.example/acme/api", False),
@@ -120,7 +123,8 @@ def test_a_value_that_may_be_another_kinds_dies_by_no_refusal() -> None:
     open_one = replace(cred, parts={**cred.parts, "candidates": "another_key"})
     asked = {"accepted_once": False, "places": list}
     assert doubted(provider, kind, cred, refused(OWN), Settings(), **asked).validity is Validity.DEAD  # type: ignore[arg-type]
-    assert doubted(provider, kind, open_one, refused(OWN), Settings(), **asked).reason == ANOTHER_KIND  # type: ignore[arg-type]
+    doubt = doubted(provider, kind, open_one, refused(OWN), Settings(), **asked)  # type: ignore[arg-type]
+    assert (doubt.validity, doubt.reason) == (Validity.UNKNOWN, ANOTHER_KIND)
     once = {"accepted_once": True, "places": list}
     assert doubted(provider, kind, open_one, refused(OWN), Settings(), **once).validity is Validity.DEAD  # type: ignore[arg-type]
 
@@ -137,3 +141,29 @@ def test_a_refusal_that_may_be_about_our_address_kills_only_what_was_let_in_from
     assert judge(here, once=False) is Validity.UNKNOWN
     assert judge(here, once=True) is Validity.DEAD
     assert judge(refused("db.acme.example"), once=False) is Validity.DEAD, "its authority has looked at every host"
+
+
+@pytest.mark.parametrize(
+    ("provider", "complete", "dead"),
+    [("keys", True, True), ("keys", False, False), ("jwt", True, False), ("jwt", False, False)],
+)
+def test_what_only_named_places_know_is_dead_when_the_operator_says_that_there_are_no_others(
+    provider: str, complete: bool, dead: bool
+) -> None:
+    found = catalog.providers()[provider]
+    only = next(one for one in found.kinds if one.only_named_places)
+    settings = Settings(keys=KeySettings(complete=complete))
+    cred = Credential(only.id, "fp_1", Secret("made-up"))
+    verdict = doubted(found, only, cred, refused(OWN), settings, accepted_once=False, places=list)
+    assert (verdict.validity is Validity.DEAD) is dead
+    assert dead or verdict.reason == ELSEWHERE
+
+
+def test_the_public_service_ties_only_when_it_was_the_one_that_was_asked() -> None:
+    provider, kind = catalog.providers()["gitlab"], catalog.kinds()["gitlab_pat"]
+    cred = Credential(kind.id, "fp_1", Secret("made-up"))
+    settings = Settings(endpoints={"gitlab": "https://gitlab.com"})
+    places = [Location("gitleaks", repository="https://gitlab.com/acme/api")]
+    for host, dead in (("gitlab.com", True), (OWN, False)):
+        verdict = doubted(provider, kind, cred, refused(host), settings, accepted_once=False, places=lambda: places)
+        assert (verdict.validity is Validity.DEAD) is dead

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from revoker.config import OwnershipSettings, Settings
-from revoker.gate import Claim, is_foreign, why_not
+from revoker.gate import Claim, is_foreign, owned_accounts, public_place, why_not
 from revoker.model import Credential, Identity, Location, Secret, Validity, Verdict
 from revoker.sdk import Kind, Manual, Propagation, Provider, Reader, example_value
 
@@ -113,6 +113,86 @@ def test_own_canaries_and_examples_are_never_asked_even_in_a_lab() -> None:
 
 def test_half_a_pair_is_not_asked() -> None:
     assert reason(replace(KIND, needs=("key_id",)), credential(), OwnershipSettings(assume=True)) == "incomplete"
+
+
+def test_a_pair_is_whole_with_its_public_and_its_secret_part() -> None:
+    lab = OwnershipSettings(assume=True)
+    pair = replace(KIND, needs=("key_id",), needs_secret=("other",))
+    whole = replace(credential(key_id="id-1"), secret_parts={"other": Secret("made-up")})
+    assert reason(pair, whole, lab) is None
+    assert reason(pair, credential(key_id="id-1"), lab) == "incomplete"
+    assert reason(pair, replace(whole, parts={"key_id": ""}), lab) == "incomplete"
+    assert reason(KIND, credential(""), lab) == "incomplete"
+
+
+def test_what_is_decided_offline_is_decided_by_the_clock_of_the_run() -> None:
+    def over(cred: Credential, now: datetime) -> Verdict | None:
+        return Verdict(Validity.SKIPPED, "over") if now == NOW and cred.parts["key_id"] == "id-1" else None
+
+    assert reason(replace(KIND, offline=(over,)), credential(key_id="id-1"), OwnershipSettings(assume=True)) == "over"
+    assert reason(replace(KIND, offline=(over,)), credential(key_id="id-2"), OwnershipSettings(assume=True)) is None
+
+
+def test_a_canary_is_one_only_by_the_operator_s_list() -> None:
+    lab = OwnershipSettings(assume=True)
+    assert reason(KIND, credential(key_id="CANARY-2"), lab, canaries=("CANARY-1",)) is None
+    assert reason(KIND, credential(), lab, canaries=("CANARY-1",)) is None
+
+
+def test_each_provider_s_own_accounts_are_its_own() -> None:
+    ownership = OwnershipSettings(
+        aws_accounts=(OURS,), github_orgs=("acme",), openai_orgs=("org-1",), accounts={"openai": ("org-2",), "thing": ("t",)}
+    )
+    settings = replace(Settings(), ownership=ownership)
+    found = {name: owned_accounts(name, settings) for name in ("aws", "github", "openai", "thing", "other")}
+    assert found == {"aws": {OURS}, "github": {"acme"}, "openai": {"org-1", "org-2"}, "thing": {"t"}, "other": set()}
+
+
+def test_an_account_is_compared_only_where_accounts_are_declared() -> None:
+    attested = Claim(attested=True)
+    other = OwnershipSettings(accounts={"other": (OURS,)})
+    assert reason(WITH_ACCOUNT, credential(account="999999999999"), other, attested) is None
+    ours = OwnershipSettings(accounts={"thing": (OURS,)})
+    assert reason(WITH_ACCOUNT, credential(), ours, attested) is None  # no account to be read: the attestation decides
+    assert reason(WITH_ACCOUNT, credential(), ours) == "not_owned"
+
+
+def test_a_host_that_came_with_the_finding_and_is_named_is_proof_enough() -> None:
+    hosts = OwnershipSettings(hosts=("db.acme.test",))
+    assert reason(WITH_HOST, credential(host="DB.acme.test"), hosts) is None
+    assert reason(KIND, credential(host="db.acme.test"), hosts) == "not_owned"  # this kind is asked at its provider, not there
+    at_home: dict[str, object] = {"endpoints": {"thing": "https://thing.acme.test"}}
+    assert reason(WITH_HOST, credential(host="any.test"), OwnershipSettings(), Claim(), **at_home) is None
+
+
+def test_without_any_host_nothing_is_dialled() -> None:
+    assert reason(WITH_HOST, credential(), OwnershipSettings(hosts=("db.acme.test",), assume=True)) == "host_not_owned"
+    assert reason(WITH_HOST, credential(), OwnershipSettings(hosts=("xxxx",), assume=True)) == "host_not_owned"
+
+
+PLACES = (
+    (Location("g", repository="ssh://git@github.com/acme/pay.git"), "git:github.com/acme/pay"),
+    (Location("g", repository="https://github.com/acme/pay.git"), "git:github.com/acme/pay"),
+    (Location("g", image="ghcr.io/acme/pay"), "image:ghcr.io/acme/pay"),
+    (Location("g", file="deploy/.env"), "file:deploy/.env"),
+    (Location("g"), "file:"),
+)
+
+
+@pytest.mark.parametrize(("place", "source"), PLACES)
+def test_a_place_has_one_name_that_a_pattern_can_meet(place: Location, source: str) -> None:
+    claim = Claim(locations=(place,))
+    assert reason(KIND, credential(), OwnershipSettings(sources=(source,)), claim) is None
+    assert reason(KIND, credential(), OwnershipSettings(sources=(source + "x",)), claim) == "not_owned"
+    assert public_place([place], [source]) == source
+    assert public_place([place], ["git:else/*"]) == ""
+
+
+def test_the_first_public_place_is_told() -> None:
+    places = [place for place, _ in PLACES]
+    assert public_place(places, ["file:*", "image:*"]) == "image:ghcr.io/acme/pay"
+    assert public_place(places, []) == ""
+    assert public_place([], ["*"]) == ""
 
 
 @pytest.mark.row("W-3")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revoker.lifecycle import DEAD_CHECKS, Life, after_change, after_verdict
+from revoker.lifecycle import DEAD_CHECKS, Life, after_change, after_verdict, spacing
 from revoker.model import Effect, Evidence, Status, Validity, Verdict
 from revoker.sdk import Propagation
 
@@ -108,6 +108,116 @@ def test_unknown_backs_off_and_obeys_retry_after() -> None:
 def test_accepted_stays_accepted_until_a_person_says_otherwise() -> None:
     life = run(Life(status=Status.ACCEPTED), (0, LIVE), (1, DEAD), (2, UNKNOWN))
     assert life.status is Status.ACCEPTED
+
+
+def test_each_verdict_is_kept_with_its_reason_and_its_time() -> None:
+    life = run(Life(), (3, said(Validity.LIVE, "authenticated")))
+    assert (life.validity, life.reason, life.checked_at, life.live_at) == (Validity.LIVE, "authenticated", at(3), at(3))
+    assert life.next_check_at == at(3) + timedelta(days=1)
+    again = run(life, (9, said(Validity.LIVE, "again")))
+    assert (again.reason, again.checked_at, again.live_at) == ("again", at(9), at(3))
+
+
+def test_a_credential_that_is_over_by_its_own_end_needs_no_second_refusal() -> None:
+    life = run(Life(), (0, LIVE), (5, Verdict(Validity.DEAD, "expired_offline")))
+    assert (life.status, life.dead_at) == (Status.DEAD, at(5))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Status.NEW, Status.SKIPPED),
+        (Status.UNKNOWN, Status.SKIPPED),
+        (Status.LIVE, Status.LIVE),
+        (Status.DYING, Status.DYING),
+        (Status.CONTAINED, Status.CONTAINED),
+        (Status.DEAD, Status.DEAD),
+    ],
+)
+def test_what_was_not_asked_keeps_what_was_known(before: Status, after: Status) -> None:
+    life = run(Life(status=before, dead_at=START), (1, SKIPPED))
+    assert life.status is after
+    assert life.next_check_at == (None if after is Status.SKIPPED else at(1) + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(Status.NEW, Status.UNKNOWN), (Status.SKIPPED, Status.UNKNOWN), (Status.LIVE, Status.LIVE), (Status.DYING, Status.DYING)],
+)
+def test_an_answer_that_decides_nothing_leaves_the_status_of_what_is_known(before: Status, after: Status) -> None:
+    life = run(Life(status=before), (1, UNKNOWN))
+    assert (life.status, life.unknowns) == (after, 1)
+
+
+STREAK = Life(
+    Status.LIVE,
+    refused_at=START,
+    last_refused_at=START,
+    refusals=2,
+    unknowns=4,
+    dead_at=START,
+    contained_at=at(-1),
+    live_at=START,
+)
+
+
+@pytest.mark.parametrize(
+    ("effect", "status", "contained_at", "dead_at"),
+    [
+        (Effect.REVOKE, Status.DYING, at(-1), None),
+        (Effect.SUSPEND, Status.CONTAINED, at(2), START),
+        (Effect.RESTORE, Status.LIVE, None, START),
+    ],
+)
+def test_a_change_is_checked_at_once_and_starts_the_count_again(
+    effect: Effect, status: Status, contained_at: datetime | None, dead_at: datetime | None
+) -> None:
+    life = run(STREAK, (2, effect))
+    assert (life.status, life.contained_at, life.dead_at) == (status, contained_at, dead_at)
+    assert (life.acked_at, life.next_check_at) == (at(2), at(2))
+    assert (life.refused_at, life.last_refused_at, life.refusals, life.unknowns) == (None, None, 0, 0)
+
+
+def test_an_effect_that_touches_no_old_credential_changes_nothing() -> None:
+    assert run(STREAK, (2, Effect.ISSUE)) is STREAK
+
+
+@pytest.mark.parametrize(("refusals", "minutes"), [(1, 10.0), (2, 10.0), (3, 5.0), (5, 2.5)])
+def test_the_refusals_that_count_are_spread_over_the_window(refusals: int, minutes: float) -> None:
+    assert spacing(Propagation(timedelta(minutes=10), refusals=refusals)) == timedelta(minutes=minutes)
+
+
+def test_two_refusals_are_enough_where_the_provider_asks_for_two() -> None:
+    two = Propagation(timedelta(minutes=10), refusals=2)
+    life = after_verdict(run(Life(), (0, LIVE), (1, Effect.REVOKE)), DEAD, two, at(1))
+    assert after_verdict(life, DEAD, two, at(10.9)).status is Status.DYING
+    assert after_verdict(life, DEAD, two, at(11)).status is Status.DEAD
+
+
+def test_a_dying_one_is_asked_again_when_the_next_refusal_can_count() -> None:
+    life = run(Life(), (0, LIVE), (1, Effect.REVOKE), (1, DEAD))
+    assert life.next_check_at == at(6)
+    assert run(life, (2, DEAD)).next_check_at == at(6)
+    assert run(Life(), (0, LIVE), (1, Effect.REVOKE), (1, LIVE)).next_check_at == at(6)
+
+
+def test_a_refusal_ends_the_back_off() -> None:
+    assert run(Life(), (0, UNKNOWN), (5, UNKNOWN), (20, DEAD)).unknowns == 0
+    assert run(Life(), (0, UNKNOWN), (5, UNKNOWN), (20, LIVE)).unknowns == 0
+
+
+def test_only_a_dead_one_is_asked_on_the_days_of_the_dead() -> None:
+    life = run(Life(Status.CONTAINED, live_at=START, dead_at=START), (60, DEAD))
+    assert (life.status, life.next_check_at) == (Status.CONTAINED, at(60) + timedelta(days=1))
+
+
+def test_a_suspended_key_that_is_accepted_is_live_and_still_known_as_suspended_once() -> None:
+    life = run(Life(), (0, LIVE), (1, Effect.SUSPEND), (2, LIVE))
+    assert (life.status, life.contained_at) == (Status.LIVE, at(1))
+    dead = run(Life(), (0, LIVE), (1, Effect.SUSPEND), (2, Effect.REVOKE), (2, DEAD), (7, DEAD), (12, DEAD))
+    assert (dead.status, dead.contained_at) == (Status.DEAD, at(1))
+    risen = run(dead, (60, LIVE))
+    assert (risen.status, risen.contained_at) == (Status.LIVE, None)
 
 
 @given(st.lists(st.tuples(st.sampled_from([LIVE, UNKNOWN, SKIPPED]), st.floats(0.1, 1e4)), max_size=30))
