@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: drill test test-fast lint format security sbom bench docs lock clean
+.PHONY: drill test test-fast lint format security mutate sbom bench docs lock clean
 
 drill: .venv/lab.done  ## the main job end to end, against real servers and fake providers on loopback
 	$(BIN)/revoker drill --out drill-out
@@ -31,6 +31,9 @@ security: .venv/dev.done  ## run the tests of docs/security.md and write the pag
 sbom: .venv/dev.done  ## dist/revoker-VERSION.cdx.json, from the runtime lock; the same bytes each time
 	$(BIN)/python requirements/sbom.py
 
+mutate: .venv/mutation.done  ## mutation testing, about a quarter of an hour; FILES="revoker/gate.py ..." for some; writes docs/mutation.md
+	$(BIN)/python -m tests.mutation.run $(FILES)
+
 bench: .venv/dev.done  ## the figures of docs/benchmarks.md, against the real kingfisher
 	$(BIN)/python bench/run.py
 
@@ -39,7 +42,7 @@ docs: .venv/dev.done  ## write the pages that are generated from code
 
 lock: .venv/dev.done  ## resolve the version ranges of pyproject.toml anew
 	$(PIP) install pip-tools
-	sh requirements/lock.sh runtime && sh requirements/lock.sh lab && sh requirements/lock.sh dev
+	sh requirements/lock.sh runtime && sh requirements/lock.sh lab && sh requirements/lock.sh dev && sh requirements/lock.sh mutation
 
 clean:
 	rm -rf .venv dist build drill-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -58,3 +61,7 @@ clean:
 	$(PIP) install --require-hashes -r requirements/dev.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	touch .venv/lab.done $@
+
+.venv/mutation.done: .venv/dev.done requirements/mutation.lock
+	$(PIP) install --require-hashes -r requirements/mutation.lock
+	touch $@

@@ -141,7 +141,7 @@ class _Chain:
     problems: list[str] = field(default_factory=list)
     head: str = field(init=False)
     mac_key: bytes | None = field(init=False)
-    heads: dict[int, str] = field(init=False)
+    heads: dict[int, str | None] = field(init=False)
     empty: set[int] = field(default_factory=set)
     erased: set[int] = field(default_factory=set)
     losses: list[Mapping[str, Any]] = field(default_factory=list)
@@ -149,7 +149,7 @@ class _Chain:
     def __post_init__(self) -> None:
         self.head = genesis(self.store_id)
         self.mac_key = None if self.key is None else first_key(self.key, self.store_id)
-        self.heads = dict.fromkeys((a.count for a in self.anchors if a.store == self.store_id), "")
+        self.heads = dict.fromkeys(a.count for a in self.anchors if a.store == self.store_id)
 
     def add(self, one: AuditRow) -> None:
         """Check one entry. A wrong number counts as a gap; the chain goes on from what the entry says."""

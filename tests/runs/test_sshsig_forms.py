@@ -178,3 +178,9 @@ def test_as_many_parts_as_are_asked_for(count: int) -> None:
         sshsig._unpack(packed(*parts) + b"x", count)
     with pytest.raises((ValueError, struct.error)):
         sshsig._unpack(packed(*parts) + struct.pack(">I", 5) + b"four", count + 1)
+
+
+def test_a_length_is_never_negative() -> None:
+    """Read as -8, the first length would end before the last four bytes, which say that nothing follows."""
+    with pytest.raises(ValueError, match="longer than the whole"):
+        sshsig._unpack(b"\xff\xff\xff\xf8xyz" + bytes(4), 2)

@@ -135,6 +135,7 @@ def test_no_more_than_twenty_problems_are_told() -> None:
     [
         (Anchor("s", 3, "other"), "entry 3 is not the one that was anchored"),
         (Anchor("s", 5, "other"), "entry 5 is not the one that was anchored"),
+        (Anchor("s", 6, ""), "an anchor knows 6 entries, and there are 5: the end was cut off"),
         (Anchor("s", 6, "other"), "an anchor knows 6 entries, and there are 5: the end was cut off"),
     ],
 )
