@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from revoker import audit
 from revoker.errors import ApprovalRefused, UsageError
@@ -43,10 +45,10 @@ def test_one_person_alone_is_enough_in_an_emergency_and_everybody_hears_of_it(bu
     alone(site, plan)
     assert status(site.store, site.settings, plan.digest, utc_now()) == (0, ("alice",))
     told = events.of_kind(site.store, "approval.emergency")
-    assert [event.payload["why"] for event in told] == ["production is being emptied"]
-    approved = [row for row in audit.rows(site.store) if row.event == "approved"]
-    assert approved[-1].data is not None
-    assert approved[-1].data["emergency"] == "production is being emptied"
+    why, (given,) = "production is being emptied", plans.approvals(site.store, plan.digest)
+    assert [event.payload for event in told] == [{"plan": plan.digest, "approver": "alice", "why": why}]
+    approved = [row.data for row in audit.rows(site.store) if row.event == "approved"]
+    assert approved == [{"plan": plan.digest, "approver": "alice", "nonce": given.nonce, "emergency": why}]
     assert len(apply(site.store, site.settings, plan.digest, utc_now())) == 1
     with pytest.raises(ApprovalRefused):
         apply(site.store, site.settings, plan.digest, utc_now())
@@ -138,3 +140,16 @@ def test_a_narrowed_scope_takes_back_a_yes_that_was_given(build: Build) -> None:
     assert status(narrowed.store, narrowed.settings, plan.digest, utc_now()) == (1, ())
     with pytest.raises(ApprovalRefused):
         apply(narrowed.store, narrowed.settings, plan.digest, utc_now())
+
+
+def test_a_yes_from_a_key_file_with_a_password_and_half_of_one(site: Site, tmp_path: Path) -> None:
+    plan = planned(site)
+    word, path = b"correct " + b"horse", tmp_path / "alice.pem"
+    path.write_bytes(site.keys["alice"].private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, BestAvailableEncryption(word)))
+    path.chmod(0o600)
+    said = statement(plan.digest, "alice", utc_now())
+    for half in ({"said": said}, {"signature": sign_of(site, said)}):
+        with pytest.raises(UsageError, match="a statement and its signature"):
+            approve(site.store, site.settings, plan.digest, "alice", now=utc_now(), **half)
+    approve(site.store, site.settings, plan.digest, "alice", now=utc_now(), key=path, password=lambda: word)
+    assert status(site.store, site.settings, plan.digest, utc_now()) == (0, ("alice",))
