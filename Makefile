@@ -1,9 +1,10 @@
 # Everything runs in .venv, which is made from the hashed lock files. PYTHON picks the interpreter (>= 3.11).
 PYTHON ?= python3
 BIN := .venv/bin
+SECONDS ?= 30
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: drill test test-fast lint format security mutate sbom bench docs lock clean
+.PHONY: drill test test-fast lint format security fuzz mutate sbom bench docs lock clean
 
 drill: .venv/lab.done  ## the main job end to end, against real servers and fake providers on loopback
 	$(BIN)/revoker drill --out drill-out
@@ -27,6 +28,9 @@ format: .venv/dev.done
 
 security: .venv/dev.done  ## run the tests of docs/security.md and write the page with their results
 	$(BIN)/python -m pytest -m row -n auto --dist loadfile --security-page docs/security.md
+
+fuzz: .venv/dev.done  ## the coverage-guided fuzzer over every parser, SECONDS for each
+	$(BIN)/python -m tests.fuzz.run $(SECONDS)
 
 sbom: .venv/dev.done  ## dist/revoker-VERSION.cdx.json, from the runtime lock; the same bytes each time
 	$(BIN)/python requirements/sbom.py

@@ -26,6 +26,7 @@ LONGEST = 8192  # characters; a longer value fits no pattern, and no pattern mee
 GROUP = "revoker.providers"
 
 _extra: dict[str, Provider] = {}
+_packages: dict[str, str] = {}  # provider id -> the installed package that its entry point names
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,13 @@ def load_extra(names: Iterable[str]) -> None:
             if provider.id in providers():
                 raise ConfigError(f"The entry point {name} offers a provider {provider.id!r}, and there is one already.")
             _extra[provider.id] = provider
+            _packages[provider.id] = found[name].module.partition(".")[0]
             catalogue.cache_clear()
+
+
+def package_of(provider_id: str) -> str | None:
+    """The installed package that a third-party provider comes from; None for one of our own."""
+    return _packages.get(provider_id)
 
 
 def public_parts(kind: Kind, value: str) -> dict[str, str]:

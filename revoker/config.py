@@ -405,6 +405,6 @@ def _parse(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of five thousand digits is no TOMLDecodeError
         where = str(error).rpartition("(at ")[2].rstrip(")") or "somewhere"
         raise ConfigError(f"The configuration file {path} is no TOML ({where}).") from None

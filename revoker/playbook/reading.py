@@ -54,7 +54,7 @@ def load_playbook(path: Path) -> Playbook:
     raw = path.read_bytes()
     try:
         table = tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of five thousand digits is no TOMLDecodeError
         raise ConfigError(f"{path.name}: not readable as TOML ({error}).") from None
     return parse(path.stem, table, hashlib.sha256(raw).hexdigest())
 

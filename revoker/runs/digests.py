@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -29,17 +29,33 @@ def digest(document: Mapping[str, Any]) -> str:
 
 @cache
 def definition(provider_id: str) -> str:
-    """The version of a provider's definition: its source files, and the sdk that it is made of."""
-    provider = catalog.providers()[provider_id]
+    """The version of a provider's definition: its source files, and the sdk that it is made of.
+
+    Of a third party's provider it is the whole package that the entry point names, whatever its files are.
+    """
+    package = catalog.package_of(provider_id)
     sources = list((Path(revoker.__file__).parent / "sdk").glob("*.py"))
-    homes = [module for module in list(sys.modules.values()) if getattr(module, "PROVIDER", None) is provider]
-    for home in homes:
-        path = Path(str(home.__file__))
-        sources += path.parent.glob("*.py") if hasattr(home, "__path__") else [path]
+    sources += _ours(provider_id) if package is None else _theirs(package)
     text = hashlib.sha256(f"{revoker.__version__}:{provider_id}".encode())
     for source in sorted(sources):
-        text.update(source.read_bytes())
+        raw = source.read_bytes()
+        text.update(f"{source.name}:{len(raw)}:".encode() + raw)
     return text.hexdigest()[:32]
+
+
+def _ours(provider_id: str) -> Iterator[Path]:
+    provider = catalog.providers()[provider_id]
+    for home in [module for module in list(sys.modules.values()) if getattr(module, "PROVIDER", None) is provider]:
+        path = Path(str(home.__file__))
+        yield from path.parent.glob("*.py") if hasattr(home, "__path__") else [path]
+
+
+def _theirs(package: str) -> Iterator[Path]:
+    home = sys.modules[package]
+    for folder in getattr(home, "__path__", ()):
+        yield from (path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".pyc")
+    if home.__file__:
+        yield Path(home.__file__)
 
 
 def policy(settings: Settings) -> str:

@@ -154,6 +154,8 @@ def test_a_third_party_provider_comes_by_its_entry_point(monkeypatch: pytest.Mon
 
 
 class _Point:
+    module = "third_party.keys"
+
     def __init__(self, name: str, provider: Provider | object) -> None:
         self.name, self.provider = name, provider
 

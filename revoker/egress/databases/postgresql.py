@@ -68,6 +68,8 @@ def _attempt(call: Call, options: str, text: str, values: Sequence[Any]) -> Repl
         if errors:
             return _refused(call, errors[-1])
         raise (Lost if started else NotSent)(slug(error)) from None
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):  # what no server of this protocol sends
+        raise (Lost if started else NotSent)("wrong_type") from None
     finally:
         sock.close()
     body: Any = rows[0] | {"used_password": any(asked)} if text is WHO and rows else rows
