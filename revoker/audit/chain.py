@@ -69,17 +69,17 @@ def genesis(store_id: str) -> str:
 
 def digest_of(salt: str, data: Mapping[str, Any]) -> str:
     """The digest of an entry's content."""
-    return hashlib.sha256((salt + canonical(data)).encode()).hexdigest()
+    return hashlib.sha256(_bytes(salt + canonical(data))).hexdigest()
 
 
 def linked(previous: str, seq: int, at: str, event: str, digest: str) -> str:
     """The hash of an entry."""
-    return hashlib.sha256(("2" + previous + canonical([seq, at, event, digest])).encode()).hexdigest()
+    return hashlib.sha256(_bytes("2" + previous + canonical([seq, at, event, digest]))).hexdigest()
 
 
 def chained(previous: str, seq: int, at: str, event: str, data: Mapping[str, Any]) -> str:
     """The hash of an entry that an early version wrote."""
-    return hashlib.sha256((previous + canonical([seq, at, event, data])).encode()).hexdigest()
+    return hashlib.sha256(_bytes(previous + canonical([seq, at, event, data]))).hexdigest()
 
 
 def first_key(audit_key: bytes, store_id: str) -> bytes:
@@ -94,7 +94,7 @@ def next_key(key: bytes) -> bytes:
 
 def mac_of(key: bytes, hash: str) -> str:
     """The MAC of an entry's hash."""
-    return hmac.digest(key, hash.encode(), hashlib.sha256).hex()
+    return hmac.digest(key, _bytes(hash), hashlib.sha256).hex()
 
 
 def verify(
@@ -129,6 +129,11 @@ def plain(data: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
+def _bytes(text: str) -> bytes:
+    """The bytes of a text; a damaged log may hold what is no character."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 @dataclass(slots=True)
 class _Chain:
     """A verification under way."""
@@ -159,7 +164,7 @@ class _Chain:
         if not self._follows(one):
             self.problems.append(f"entry {self.count} does not follow the one before, or was changed")
         if self.mac_key is not None:
-            if not hmac.compare_digest(mac_of(self.mac_key, one.hash), one.mac):
+            if not hmac.compare_digest(mac_of(self.mac_key, one.hash).encode(), _bytes(one.mac)):
                 self.problems.append(f"entry {self.count} was not written with the key of its place")
             self.mac_key = next_key(self.mac_key)
         self.head = one.hash

@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 from revoker.egress import limits, replies
-from revoker.egress.databases import amqp, mongodb, mysql, postgresql, redis, tds_channel
+from revoker.egress.databases import amqp, dial, mongodb, mysql, postgresql, redis, tds_channel
 from revoker.egress.databases.dial import Call, Server
 from revoker.egress.line import Line, Lost, NotSent
 from revoker.locate import audit_log
@@ -66,12 +66,8 @@ def server(
     def run(data: bytes) -> None:
         ours, theirs = socket.socketpair()
         ours.settimeout(1)
-        with (
-            ours,
-            theirs,
-            mock.patch.object(module, name, lambda *_, **__: given(ours)),
-            mock.patch.object(module, "bounded", mock.MagicMock(), create=True),
-        ):
+        dialled = mock.patch.object(module, name, return_value=given(ours))
+        with ours, theirs, dialled, mock.patch.object(module, "bounded", mock.MagicMock(), create=True):
             theirs.setblocking(False)
             with suppress(BlockingIOError):
                 theirs.sendall(data[:60_000])
@@ -85,11 +81,11 @@ def server(
 
 def tds(told: Call) -> int:
     """The negotiation before TLS."""
-    sock, _ = tds_channel.connect(told)
+    sock, _ = tds_channel.connect(told)  # type: ignore[attr-defined]
     try:
         return tds_channel._ask(sock, tds_channel.ON)
     except (OSError, ValueError) as error:
-        raise NotSent(tds_channel.slug(error)) from None
+        raise NotSent(dial.slug(error)) from None
 
 
 def resp() -> Iterable[bytes]:
@@ -119,7 +115,7 @@ def frames() -> Iterable[bytes]:
 def greetings() -> Iterable[bytes]:
     greet = (
         b"\x0a"
-        + b"8.0.1\0"
+        b"8.0.1\0"
         + bytes(4)
         + b"12345678\0"
         + b"\xff\xf7\x21\x02\0\xff\x81\x15"

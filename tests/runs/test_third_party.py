@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -54,6 +57,28 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     digests.definition.cache_clear()
 
 
+@pytest.fixture
+def placed(site: Site) -> Iterator[Site]:
+    """The site, with the provider's host at a server of this machine that takes every key."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(b'{"data": []}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoints = {**site.settings.endpoints, "acme": f"http://127.0.0.1:{server.server_port}"}
+    yield replace(site, settings=replace(site.settings, endpoints=endpoints))
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.mark.row("W-11")
 def test_an_installed_package_is_not_loaded_until_the_configuration_names_it(installed: Path) -> None:
     assert "acme" not in catalog.providers()
@@ -75,24 +100,24 @@ def test_an_installed_package_is_not_loaded_until_the_configuration_names_it(ins
     ],
 )
 @pytest.mark.row("W-11", "W-4")
-def test_a_package_that_changed_after_the_approval_voids_it(installed: Path, site: Site, file: str, text: str) -> None:
+def test_a_package_that_changed_after_the_approval_voids_it(installed: Path, placed: Site, file: str, text: str) -> None:
     catalog.load_extra(["acme"])
-    site.add("acme-" + "0a" * 10, "acme_key")
-    plan = make_plan(site.store, site.settings, Selection(), playbook="guided", requester="dave", now=utc_now())
+    placed.add("acme-" + "0a" * 10, "acme_key")
+    plan = make_plan(placed.store, placed.settings, Selection(), playbook="guided", requester="dave", now=utc_now())
     before = digests.definition("acme")
     (installed / file).write_text(text)
     digests.definition.cache_clear()  # as the process that applies would see it
     assert digests.definition("acme") != before
     with pytest.raises(ApprovalRefused, match="definition of acme has changed"):
-        apply(site.store, site.settings, plan.digest, utc_now())
-    assert runs.list_runs(site.store) == []
+        apply(placed.store, placed.settings, plan.digest, utc_now())
+    assert runs.list_runs(placed.store) == []
 
 
-def test_a_package_that_is_as_it_was_is_applied(installed: Path, site: Site) -> None:
+def test_a_package_that_is_as_it_was_is_applied(installed: Path, placed: Site) -> None:
     catalog.load_extra(["acme"])
-    site.add("acme-" + "0a" * 10, "acme_key")
-    plan = make_plan(site.store, site.settings, Selection(), playbook="guided", requester="dave", now=utc_now())
+    placed.add("acme-" + "0a" * 10, "acme_key")
+    plan = make_plan(placed.store, placed.settings, Selection(), playbook="guided", requester="dave", now=utc_now())
     (installed / "__pycache__").mkdir(exist_ok=True)
     (installed / "__pycache__" / "hosts.cpython-311.pyc").write_bytes(b"made by the first import")
     digests.definition.cache_clear()
-    assert apply(site.store, site.settings, plan.digest, utc_now() + timedelta(seconds=1))
+    assert apply(placed.store, placed.settings, plan.digest, utc_now() + timedelta(seconds=1))
