@@ -38,7 +38,11 @@ OTHER_PARTITIONS = ("cn-north-1", "us-gov-west-1", "eusc-de-east-1")  # one regi
 IDENTITY = live(200, has=["Account", "Arn"])
 UNKNOWN_KEY = dead(403, "refused", codes=["InvalidClientTokenId"], json=False)  # deleted, inactive or unknown
 MISPAIRED = unsure(403, "mispaired", codes=["SignatureDoesNotMatch"], json=False)  # the id may be live with another secret
-KEY_ANSWERS = (IDENTITY, UNKNOWN_KEY, MISPAIRED)
+CLOCKS = ("RequestTimeTooSkewed", "RequestExpired", "RequestNotYetValid")
+CLOCK = tuple(
+    unsure(status, "clock", codes=CLOCKS, json=False) for status in (400, 403)
+)  # ours is wrong; the key was not looked at
+KEY_ANSWERS = (IDENTITY, UNKNOWN_KEY, MISPAIRED, *CLOCK)
 EXPIRED = ("ExpiredToken", "ExpiredTokenException")
 SESSION_ANSWERS = (*KEY_ANSWERS, *(dead(status, "expired", codes=EXPIRED, json=False) for status in (400, 403)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import resource
 import time
 from collections.abc import Callable, Sequence
@@ -336,3 +337,22 @@ def test_authority_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_retry_after(value: str, seconds: float | None) -> None:
     found = retry_after(value, NOW)
     assert (found.total_seconds() if found is not None else None) == seconds
+
+
+@pytest.mark.row("N-8")
+def test_no_address_in_an_answer_is_called(serve: Callable[..., Server]) -> None:
+    """Neither a realm, a link, a next page nor an address in the body makes a second call."""
+    second = serve(answering(answer()))
+    there = f"{second.url}/token"
+    headers = {
+        "WWW-Authenticate": f'Bearer realm="{there}", Basic realm="{there}"',
+        "Link": f"<{there}>; rel=next",
+        "Content-Location": there,
+    }
+    body = json.dumps({"url": there, "next": there, "_links": {"next": {"href": there}}, "token_url": there}).encode()
+    for status in (200, 201, 401, 403, 407):
+        first = serve(answering(answer(status, body, headers)))
+        reply = ask(settings(first), auth=header("X-Api-Key", Secret("fake")))
+        assert reply.status == status
+        assert len(first.seen) == 1
+    assert second.connections == 0

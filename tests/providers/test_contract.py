@@ -123,6 +123,7 @@ def test_an_answer_that_says_nothing_decides_nothing(provider: Provider, kind: K
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.row("F15")
 def test_a_later_answer_that_says_nothing_never_kills(hostile: str) -> None:
     for case in (case for case in CASES if len(case.calls) > 1):
         provider, kind = OWNERS[case.kind]

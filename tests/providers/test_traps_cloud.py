@@ -164,3 +164,13 @@ def test_no_check_puts_a_secret_in_an_address_where_a_header_would_do() -> None:
 def test_what_carries_its_owner_is_compared_with_ours_before_it_is_sent(kind: str) -> None:
     known = OWNERS[kind][1]
     assert known.account is not None or known.verify is OWNERS["pypi_token"][1].verify
+
+
+@pytest.mark.parametrize("kind", ["aws_access_key", "aws_session"])
+@pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "RequestExpired", "RequestNotYetValid"])
+@pytest.mark.row("F9")
+def test_an_answer_about_our_clock_is_no_death(kind: str, code: str) -> None:
+    provider, known = OWNERS[kind]
+    reader = FakeReader(provider, always(reply_of({"status": 403, "code": code})))
+    verdict = run(known.verify(credential_of(known), reader))
+    assert (verdict.validity, verdict.reason) == (Validity.UNKNOWN, "clock")

@@ -194,12 +194,14 @@ MORE = [
 
 
 @pytest.mark.parametrize("known", STATUS_IS_NOT_A_VERDICT)
+@pytest.mark.row("F15")
 def test_a_status_is_not_a_verdict(known: Trap) -> None:
     verdict, _ = ask(known)
     assert known.holds(verdict), verdict
 
 
 @pytest.mark.parametrize("known", WRONG_HOST)
+@pytest.mark.row("F15")
 def test_a_refusal_by_the_wrong_region_or_environment_is_no_death(known: Trap) -> None:
     verdict, reader = ask(known)
     assert known.holds(verdict), verdict

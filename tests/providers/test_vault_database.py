@@ -103,6 +103,7 @@ def test_a_dynamic_login_is_known_by_its_name(site: Site) -> None:
     assert re.fullmatch(OWNERS["postgresql_dynamic_uri"][1].pattern, cred.secret.reveal())
 
 
+@pytest.mark.row("F6", "F14")
 def test_its_lease_is_told_by_role_and_second_revoked_and_its_session_ended(site: Site) -> None:
     site.call("POST", "sys/leases/revoke-prefix/database/creds/application", {"sync": True})
     cred, lease = site.lease()
@@ -153,6 +154,7 @@ def test_a_lease_id_is_looked_up_and_revoked(site: Site) -> None:
     assert real.verify(site.known, cred).validity is Validity.DEAD
 
 
+@pytest.mark.row("F6")
 def test_a_database_that_refuses_keeps_the_lease_and_is_not_reported_as_done(site: Site) -> None:
     cred, lease = site.lease()
     user = cred.parts["user"]

@@ -202,3 +202,12 @@ def test_a_template_in_a_playbook_is_text_where_text_may_stand_and_refused_elsew
         wrong["step"][0][key] = text  # type: ignore[index]
         with pytest.raises(ConfigError):
             parse("rotate", wrong)
+
+
+@pytest.mark.row("I-5")
+def test_the_last_of_two_keys_of_a_step_does_not_win(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "playbooks" / "revoke-now.toml").read_text()
+    path = tmp_path / "twice.toml"
+    path.write_text(text.replace("[[step]]\n", '[[step]]\nid = "other"\n', 1))
+    with pytest.raises(ConfigError, match="not readable as TOML"):
+        load_playbook(path)

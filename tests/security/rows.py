@@ -63,7 +63,6 @@ ROWS: tuple[Row, ...] = (
         "N-8",
         "An address in an answer starts a second call",
         "No address is taken from an answer; ids are checked and encoded",
-        open="a test",
     ),
     Row("N-9", "TLS is switched off", "There is no such switch; an unverified certificate is `unknown: tls`, never `dead`"),
     Row(
@@ -144,12 +143,11 @@ ROWS: tuple[Row, ...] = (
         "A report page runs script or fetches something",
         "Escaped by default, a policy that allows nothing, links to https only",
     ),
-    Row("I-4", "A name forges a log record", "One record is one escaped line", open="a test by itself"),
+    Row("I-4", "A name forges a log record", "One record is one escaped line"),
     Row(
         "I-5",
         "YAML loads objects, bombs, or the last of two keys",
         "We read no YAML; doubled keys in TOML and JSON are errors",
-        open="a test",
     ),
     Row(
         "I-6",
@@ -247,9 +245,7 @@ ROWS: tuple[Row, ...] = (
         "Vault's token ends, or Vault is sealed, half way",
         "The run parks; a 403 is told apart by asking about the token itself",
     ),
-    Row(
-        "F6", "A lease is revoked later than it says", "Revoked synchronously, then the credential itself is asked", open="leases"
-    ),
+    Row("F6", "A lease is revoked later than it says", "Revoked synchronously, then the credential itself is asked"),
     Row(
         "F7",
         "Two workers on one credential, one of them asleep",
@@ -261,7 +257,7 @@ ROWS: tuple[Row, ...] = (
         "What is due is a stored time; nothing is decided by a difference of wall clocks alone",
         open="clock jumps",
     ),
-    Row("F9", "Our clock is wrong", "An answer about the clock is `unknown: clock`, never `dead`", open="a test"),
+    Row("F9", "Our clock is wrong", "An answer about the clock is `unknown: clock`, never `dead`"),
     Row("F10", "429, 5xx and resets in storms", "Budgets, back-off and a bounded number of tries; never `dead`"),
     Row("F11", "Connections that trickle or hang", "A total time for each request; the others go on"),
     Row("F12", "A network that is cut between us and anybody", "The run parks and goes on later"),
@@ -270,36 +266,32 @@ ROWS: tuple[Row, ...] = (
         "The old key works a while longer, the new one not yet",
         "`dying` until refusals span the window; the new one is asked again within it",
     ),
-    Row("F14", "Sessions outlive the key", "They are listed with their end, and ended where an API can", open="a test"),
+    Row("F14", "Sessions outlive the key", "They are listed with their end, and ended where an API can"),
     Row(
         "F15",
         "The provider lies: 200 and `ok: false`, a login page, 204 without effect",
         "Only declared answers count",
-        open="a test by itself",
     ),
     Row("F16", "A provider is down for everybody", "A wave of refusals is not believed"),
     Row(
         "F17",
         "No place for a second key",
         "Looked at before; the plan says so; an active key is never deleted to make room",
-        open="the look before",
     ),
     Row(
         "F18",
         "The last working key of a principal would go",
         "That takes an approval of its own, and the plan says so",
-        open="the guard",
     ),
     Row("F19", "The disk is full or breaks", "It stops before the next call; no torn record"),
     Row("F20", "The store is damaged or old", "Seen at the start; changes are refused until it is reconciled"),
     Row("F21", "Two versions, a migration that stops", "Migrations are whole or not there; an old program refuses a newer store"),
-    Row("F22", "Ctrl-C, SIGTERM, out of memory", "The step ends or parks; a second signal damages nothing", open="signals"),
-    Row("F23", "A consumer never moves", "Routine runs park; incident runs go on at their deadline", open="consumers"),
+    Row("F22", "Ctrl-C, SIGTERM, out of memory", "The step ends or parks; a second signal damages nothing"),
+    Row("F23", "A consumer never moves", "Routine runs park; incident runs go on at their deadline"),
     Row(
         "F24",
         "The change must be taken back",
         "A suspension is undone within its time; after a revocation nothing is promised",
-        open="undo",
     ),
     Row("F25", "A dead key works again", "Asked again for months; its incident opens again and somebody is told"),
     Row(
@@ -312,7 +304,6 @@ ROWS: tuple[Row, ...] = (
         "F27",
         "The provider has acted already",
         "Recognised and recorded as contained; the death is proven all the same",
-        open="quarantine",
     ),
     Row("F28", "Whom we tell is not there", "An outbox with an id for each message; it holds up nothing"),
 )

@@ -146,3 +146,12 @@ def test_the_page_is_made_from_the_code() -> None:
     assert (ROOT / "docs/config.md").read_text(encoding="utf-8") == config_docs.markdown(), (
         "python -m revoker.config_docs > docs/config.md"
     )
+
+
+@pytest.mark.row("I-5")
+@pytest.mark.parametrize("text", ["[approvals]\nrevoke = 2\nrevoke = 0\n", "[approvals]\nrevoke = 2\n[approvals]\nrevoke = 0\n"])
+def test_the_last_of_two_keys_does_not_win(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "revoker.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="no TOML"):
+        load_settings(path)

@@ -57,3 +57,22 @@ def test_the_libraries_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
         logging.getLogger(name).error("Authorization: hunter2")
     log.configure()
     assert "hunter2" not in capsys.readouterr().err
+
+
+FORGED = 'a.env\n{"event": "approved", "approver": "mallory"}\r\n\u2028{"event": "x"}\x1b[2J\x85\x00'
+
+
+@pytest.mark.row("I-4")
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_name_forges_no_record(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """One record is one line, whatever stands in its fields, and what was forged is text in a field."""
+    log.configure(json=as_json)
+    log.get_logger("x").warning("slow", reason=FORGED, path=FORGED, step=FORGED)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert len(said.splitlines()) == 1, "no other line ending either"
+    assert not [c for c in said.rstrip("\n") if ord(c) < 32 or 127 <= ord(c) < 160]
+    if as_json:
+        record = json.loads(said)
+        assert record["event"] == "slow"
+        assert "approver" not in record

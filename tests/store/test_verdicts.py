@@ -32,6 +32,7 @@ def told(store: Store) -> list[str]:
     return [event.kind for event in events.undelivered(store)]
 
 
+@pytest.mark.row("F14", "F13")
 def test_from_live_through_a_change_to_the_proof_of_death(store: Store, fingerprint: str) -> None:
     moves = creds.record_verdicts(store, [(fingerprint, LIVE)], NOW, WINDOWS)
     assert [(move.before, move.after) for move in moves] == [(Status.NEW, Status.LIVE)]
