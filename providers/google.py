@@ -63,8 +63,7 @@ BLOCKED = ("SERVICE", "HTTP_REFERRER", "IP_ADDRESS", "ANDROID_APP", "IOS_APP")
 ANSWERS = (
     live(200, has=["models"]),
     dead(400, codes=["API_KEY_INVALID"]),
-    live(403, "restricted", codes=[f"API_KEY_{what}_BLOCKED" for what in BLOCKED]),
-    live(403, "restricted", codes=["SERVICE_DISABLED"]),
+    live(403, "restricted", codes=[*(f"API_KEY_{what}_BLOCKED" for what in BLOCKED), "SERVICE_DISABLED"]),
     live(403, "blocked", says="reported as leaked"),  # blocked at Gemini alone: the key is still there
     unsure(401, "wrong_endpoint", codes=["ACCESS_TOKEN_TYPE_UNSUPPORTED"]),
     live(402, "no_quota", says="quota"),
@@ -145,9 +144,7 @@ async def noted(bound: Bound, api: Reader) -> tuple[Reply, dict[str, Any]]:
 async def check_authority(api: Reader) -> dict[str, bool | None]:
     """Whether the keys of each project can be listed."""
     projects = (api.setting("project") or "").replace(",", " ").split()
-    replies = {
-        project: await ask(api, f"projects/{safe_id(project)}/locations/global/keys", pageSize="1") for project in projects
-    }
+    replies = {p: await ask(api, f"projects/{safe_id(p)}/locations/global/keys", pageSize="1") for p in projects}
     return {f"apikeys.keys.list in {p}": {200: True, 401: False, 403: False}.get(r.status or 0) for p, r in replies.items()}
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from revoker.cli import closing, ingesting, options, output, planning
-from revoker.cli.session import now, session_of
+from revoker.cli.session import Session, now, session_of
 from revoker.errors import ExitCode, UsageError
 
 
@@ -35,9 +35,7 @@ def command(
 
     Exit code 12 while more approvals are needed, else 0.
     """
-    from revoker.report.json_document import schema
     from revoker.runs import approve
-    from revoker.runs.apply import status
     from revoker.store import plans
 
     session = session_of(ctx)
@@ -56,6 +54,14 @@ def command(
     if emergency:
         output.tell(f"EMERGENCY: {by} alone approves plan {digest[: planning.SHORT]}: {emergency}. It is audited and told.")
         closing.finish(session)
+    return _told(session, digest, as_json=as_json)
+
+
+def _told(session: Session, digest: str, *, as_json: bool) -> ExitCode:
+    """Say who has approved the plan, and what is next."""
+    from revoker.report.json_document import schema
+    from revoker.runs.apply import status
+
     missing, people = status(session.store, session.settings, digest, now())
     if as_json:
         output.document({"schema": schema("approve"), "plan": digest, "approved_by": list(people), "missing": missing})

@@ -66,11 +66,7 @@ def ingest(
     """
     from revoker.store.credentials import add_findings
 
-    if format is not None:
-        reader(format)
-    for report in reports:
-        with _opened(report):
-            pass  # a file that is not there is told before anything is read
+    _check(reports, format)
     problems, tally = Problems(), _Tally()
     namer = Namer(lambda kind, value: secrets.fingerprint(store.keys, kind, value))
     unreadable: list[ReportUnreadable] = []
@@ -101,6 +97,15 @@ def ingest(
         problems=dict(problems.counts),
         notes=(*(error.message for error in unreadable), *problems.lines()),
     )
+
+
+def _check(reports: Sequence[Report], format: str | None) -> None:
+    """Tell of an unknown format and of a file that is not there before anything is read."""
+    if format is not None:
+        reader(format)
+    for report in reports:
+        with _opened(report):
+            pass
 
 
 def _batches(findings: Iterator[Finding], namer: Namer, tally: _Tally) -> Iterator[list[tuple[Finding, Credential | None]]]:

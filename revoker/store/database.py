@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import stat
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,23 +25,15 @@ from revoker.model import Secret
 from revoker.references import resolve
 from revoker.secrets import Keys, VaultTransit, fingerprint, load_keys
 from revoker.store import schema
+from revoker.store.sqlite_file import file_engine, prepare_file
 from revoker.wrapped import SCHEME, Wrapping, first_rows, unwrap
 
-PRAGMAS = (
-    "PRAGMA synchronous = FULL",  # a committed intent survives a power cut
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA secure_delete = ON",  # what is deleted is overwritten
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -65536",  # 64 MiB
-    "PRAGMA wal_autocheckpoint = 8192",  # pages (32 MiB): a long ingest writes its index pages once, not at each commit
-)
 POSTGRESQL = {
     "connect_timeout": 10,  # seconds
     # A process that is frozen within a transaction would hold its locks, the audit log's too, and stop all other workers.
     "options": "-c idle_in_transaction_session_timeout=20s",
 }
 T = TypeVar("T")
-BUSY = 30.0  # seconds to wait for another writer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,11 +195,8 @@ def _engine(settings: Settings, *, create: bool) -> Engine:
     url = _url(settings)
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=dict(POSTGRESQL))
-    _prepare_file(Path(str(url.database)), create=create)
-    engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY})
-    sa.event.listen(engine, "connect", _on_connect)
-    sa.event.listen(engine, "begin", _on_begin)
-    return engine
+    prepare_file(Path(str(url.database)), create=create)
+    return file_engine(url)
 
 
 def _url(settings: Settings) -> URL:
@@ -223,50 +210,6 @@ def _url(settings: Settings) -> URL:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         raise StoreError("The store is a SQLite file or a PostgreSQL database.", next="set [store] url as docs/config.md shows")
     return url.set(database=str(base(settings) / Path(url.database).expanduser()))
-
-
-def _prepare_file(path: Path, *, create: bool) -> None:
-    """Make the file before SQLite does, so that it is never readable by others; refuse one that is."""
-    if not path.exists() and not create:
-        raise StoreError(f"There is no store at {path}.", next="`revoker ingest FILE` makes one; or set [store] url")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
-        mode, folder = path.stat().st_mode, path.parent.stat().st_mode
-    except OSError as error:
-        raise StoreError(f"The store {path} cannot be made or opened: {error.strerror}.") from None
-    if os.name == "posix" and mode & 0o077:
-        raise StoreError(f"Others may read the store {path}.", next=f"chmod 600 {path}")
-    if os.name == "posix" and folder & stat.S_IWOTH and not folder & stat.S_ISVTX:
-        raise StoreError(f"Everybody may write to the folder {path.parent}.", next=f"chmod o-w {path.parent}")
-
-
-def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # we begin transactions ourselves: see _on_begin
-    _use_wal(connection)
-    for pragma in PRAGMAS:
-        connection.execute(pragma).close()
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Keep the journal in a WAL file. The switch of a new file does not wait for other writers by itself, as all else does."""
-    end = time.monotonic() + BUSY
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").close()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _on_begin(connection: Connection) -> None:
-    """Writers take the lock at once, so that none fails half way for having read before."""
-    write = connection.get_execution_options().get("revoker_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def _version(engine: Engine) -> str | None:

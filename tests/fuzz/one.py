@@ -8,7 +8,14 @@ from pathlib import Path
 import atheris
 
 GUIDES = (  # whose branches guide the fuzzer: the parsers, not the declarations
-    *("revoker.ingest", "revoker.playbook", "revoker.config", "revoker.config_read", "revoker.config_fields"),
+    *(
+        "revoker.ingest",
+        "revoker.playbook",
+        "revoker.config",
+        "revoker.config_read",
+        "revoker.config_fields",
+        "revoker.config_vault",
+    ),
     *("revoker.runs.approve", "revoker.runs.sshsig", "revoker.audit", "revoker.locate.audit_log"),
     *("revoker.sdk.offline", "revoker.sdk.private_keys", "revoker.catalog"),
     *("revoker.egress.replies", "revoker.egress.limits", "revoker.egress.databases", "revoker.egress.authorized_keys"),

@@ -135,6 +135,19 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
+def _arguments(call: Call) -> dict[str, Any]:
+    """Where to log in and as whom."""
+    return {
+        "host": call.server.host,
+        "port": call.server.port,
+        "user": call.server.user,
+        "password": call.server.password.reveal().encode(),  # a str would go out as Latin-1
+        "ssl": call.line.tls,
+        "read_timeout": call.limit,
+        "write_timeout": call.limit,
+    }
+
+
 @cache
 def _connection() -> Any:
     """PyMySQL's connection with the steps that are ours; made at the first use, so that nobody else loads the driver."""
@@ -148,19 +161,7 @@ def _connection() -> Any:
 
         def __init__(self, call: Call, autocommit: bool | None, *, ours: bool) -> None:
             self.ours, self.left = ours, MOST_BYTES
-            super().__init__(
-                host=call.server.host,
-                port=call.server.port,
-                user=call.server.user,
-                password=call.server.password.reveal().encode(),  # a str would go out as Latin-1
-                ssl=call.line.tls,
-                autocommit=autocommit,
-                charset="utf8mb4",
-                local_infile=False,
-                read_timeout=call.limit,
-                write_timeout=call.limit,
-                defer_connect=True,
-            )
+            super().__init__(**_arguments(call), autocommit=autocommit, charset="utf8mb4", local_infile=False, defer_connect=True)
             self._connect_attrs = {"program_name": "revoker"}
 
         def _get_server_information(self) -> None:

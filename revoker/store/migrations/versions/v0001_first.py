@@ -1,5 +1,7 @@
 """The first schema."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -21,6 +23,19 @@ def upgrade() -> None:
     _make_findings_and_memberships()
     _make_runs_and_tallies()
     _make_verdicts_and_journal()
+
+
+def _place() -> list[sa.Column[Any]]:
+    """Where a finding was, which two tables hold."""
+    return [
+        sa.Column("place", sa.LargeBinary(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("file", sa.Text(), nullable=True),
+        sa.Column("line", sa.BigInteger(), nullable=True),
+        *(sa.Column(name, sa.Text(), nullable=True) for name in ("commit", "image", "layer", "repository", "reported")),
+        sa.Column("found_at", sa.BigInteger(), nullable=True),
+    ]
 
 
 def _make_audit_log_and_incidents() -> None:
@@ -186,17 +201,7 @@ def _make_valueless() -> None:
         sa.Column("id", ID, autoincrement=True, nullable=False),
         sa.Column("incident_id", sa.Text(), nullable=False),
         sa.Column("value_state", sa.Text(), nullable=False),
-        sa.Column("place", sa.LargeBinary(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("file", sa.Text(), nullable=True),
-        sa.Column("line", sa.BigInteger(), nullable=True),
-        sa.Column("commit", sa.Text(), nullable=True),
-        sa.Column("image", sa.Text(), nullable=True),
-        sa.Column("layer", sa.Text(), nullable=True),
-        sa.Column("repository", sa.Text(), nullable=True),
-        sa.Column("reported", sa.Text(), nullable=True),
-        sa.Column("found_at", sa.BigInteger(), nullable=True),
+        *_place(),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_valueless_incident_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_valueless")),
         sa.UniqueConstraint("incident_id", "place", name=op.f("uq_valueless_incident_id_place")),
@@ -208,17 +213,7 @@ def _make_findings_and_memberships() -> None:
         "findings",
         sa.Column("id", ID, autoincrement=True, nullable=False),
         sa.Column("credential_id", ID, autoincrement=False, nullable=False),
-        sa.Column("place", sa.LargeBinary(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("file", sa.Text(), nullable=True),
-        sa.Column("line", sa.BigInteger(), nullable=True),
-        sa.Column("commit", sa.Text(), nullable=True),
-        sa.Column("image", sa.Text(), nullable=True),
-        sa.Column("layer", sa.Text(), nullable=True),
-        sa.Column("repository", sa.Text(), nullable=True),
-        sa.Column("reported", sa.Text(), nullable=True),
-        sa.Column("found_at", sa.BigInteger(), nullable=True),
+        *_place(),
         sa.ForeignKeyConstraint(["credential_id"], ["credentials.id"], name=op.f("fk_findings_credential_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_findings")),
         sa.UniqueConstraint("credential_id", "place", name=op.f("uq_findings_credential_id_place")),
