@@ -10,7 +10,7 @@ drill: .venv/lab.done  ## the main job end to end, against real servers and fake
 	$(BIN)/revoker drill --out drill-out
 
 test: .venv/dev.done  ## all tests, slow ones too
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/dev.done  ## the tests that start no server
 	$(BIN)/python -m pytest -m "not slow"
@@ -27,7 +27,7 @@ format: .venv/dev.done
 	$(BIN)/ruff format .
 
 security: .venv/dev.done  ## run the tests of docs/security.md and write the page with their results
-	$(BIN)/python -m pytest -m row -n auto --dist loadfile --security-page docs/security.md
+	$(BIN)/python -m pytest -m row -n auto --dist loadfile --no-loadscope-reorder --security-page docs/security.md
 
 fuzz: .venv/dev.done  ## the coverage-guided fuzzer over every parser, SECONDS for each
 	$(BIN)/python -m tests.fuzz.run $(SECONDS)

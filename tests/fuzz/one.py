@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import atheris
+
+if TYPE_CHECKING:
+    from tests.fuzz.shapes import Target
 
 GUIDES = (  # whose branches guide the fuzzer: the parsers, not the declarations
     *(
@@ -32,14 +37,19 @@ def others() -> list[str]:
     return [name for name in packages if not name.startswith(GUIDES)]
 
 
-def main(words: list[str]) -> None:
-    """Import with coverage, then hand over to libFuzzer; it ends the process."""
+def load() -> Mapping[str, Target]:
+    """Import everything with coverage, once for each process, and give the targets."""
     with atheris.instrument_imports(include=["revoker"], exclude=others()):
         from tests.fuzz.targets import TARGETS
-    target = TARGETS[words[1]]
-    atheris.Setup([words[0], *words[2:]], target.run)
+    return TARGETS
+
+
+def run(target: Target, options: Sequence[str]) -> NoReturn:
+    """Hand over to libFuzzer; it ends the process."""
+    atheris.Setup(["fuzz", *options], target.run)
     atheris.Fuzz()
+    raise AssertionError("libFuzzer came back")
 
 
 if __name__ == "__main__":
-    main(sys.argv)
+    run(load()[sys.argv[1]], sys.argv[2:])

@@ -204,7 +204,17 @@ FORMS: dict[str, str] = {"slack_webhook": "/services/", "mailgun_key": "key-"}
 
 
 def value_of(kind: Kind, seed: int = 0) -> str:
-    """A value that fits the kind's pattern and passes its offline checks."""
+    """A value that fits the kind's pattern and passes its offline checks; the same one each time."""
+    known = kind.id, kind.pattern, kind.offline, seed
+    if known not in _VALUES:
+        _VALUES[known] = _new_value(kind, seed)
+    return _VALUES[known]
+
+
+_VALUES: dict[tuple[object, ...], str] = {}
+
+
+def _new_value(kind: Kind, seed: int) -> str:
     chance = random.Random(f"{kind.id}{seed}")  # noqa: S311 - made-up test values
     tree = parser.parse(kind.pattern)
     for _ in range(200):

@@ -6,7 +6,6 @@ The worker is a real process with the durable engine, the provider is a server t
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import signal
 import subprocess
@@ -125,8 +124,8 @@ class Scene:
         """Nothing that was old went before the new one was there; nobody else's key was touched; nothing twice."""
         changes = list(self.fakery.changes)
         assert len(changes) == len(set(changes)), changes
-        assert not any(self.bystander.id in change for change in changes), changes
-        gone = [change for change in changes if self.old.id in change]
+        assert not any(self.bystander.id in change.split() for change in changes), changes
+        gone = [change for change in changes if self.old.id in change.split()]
         issued = [change for change in changes if change.startswith("issue")]
         if gone:
             kept = [change.split()[1] for change in issued if f"revoke {change.split()[1]}" not in changes]
@@ -194,20 +193,6 @@ def test_killed_at_every_point_and_resumed(scene: Any, workers: Workers, tmp_pat
             one.check_end()
         except AssertionError as error:
             raise AssertionError(f"killed at {point}: {error}") from error
-        one.close()
-
-
-@pytest.mark.row("F1")
-def test_killed_again_and_again(scene: Any, workers: Workers) -> None:
-    """Each worker is killed a few points further on, until one gets through."""
-    for number in range(2):
-        one = scene(f"again-{number}")
-        for _ in range(40):
-            if one.crash(workers, random.randint(1, 12)) == 0:  # noqa: S311 - where to kill
-                break
-            one.check_order()
-        assert one.work(workers) == 0
-        one.check_end()
         one.close()
 
 

@@ -54,9 +54,14 @@ def work(config: Path) -> None:
 
 def main() -> None:
     import dbos  # noqa: F401 - loaded before the fork, since that alone takes a second
+    from dbos._queue import Queue
 
     from revoker.runs import engine, engine_flow, engine_serializer  # noqa: F401 - the same
 
+    # The engine looks for work once a second; a test that starts hundreds of workers has no time for that.
+    defaults = Queue.__init__.__kwdefaults__
+    assert defaults
+    defaults["polling_interval_sec"] = 0.02
     load_fakery()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
