@@ -37,7 +37,7 @@ def hosts(session: Session) -> list[str]:
     """What a firewall must open for this configuration."""
     from revoker.egress.hosts import hosts
 
-    return hosts(session.settings)
+    return [one.shown for one in hosts(session.settings)]
 
 
 def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> list[Check]:

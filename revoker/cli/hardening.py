@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import resource
 import sys
 import threading
@@ -12,7 +13,11 @@ PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 
 def harden() -> None:
-    """Turn off core dumps and tracing by other processes of this user, and report crashes without any value."""
+    """Turn off core dumps and tracing by other processes of this user, and report crashes without any value.
+
+    A file of TLS session keys, which libraries write where SSLKEYLOGFILE says, is not written either.
+    """
+    os.environ.pop("SSLKEYLOGFILE", None)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         import ctypes

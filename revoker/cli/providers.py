@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from revoker.cli import options, output
 from revoker.cli.session import session_of
 from revoker.errors import ExitCode
+
+if TYPE_CHECKING:
+    from revoker.config import Settings
 
 app = typer.Typer(
     add_completion=False,
@@ -61,33 +65,37 @@ def show(
 def hosts(
     ctx: typer.Context,
     *,
-    names: Annotated[bool, typer.Option("--names", help="Print the names alone, one a line, for a firewall.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="Print host:port alone, one a line, for a firewall.")] = False,
     as_json: options.AsJson = False,
 ) -> ExitCode:
-    """Show the hosts that revoker may dial, all at port 443, as the catalogue names them; for the rules of a firewall."""
+    """Show every host that revoker may dial, for the rules of a firewall: the configuration's first, then the providers'."""
     from revoker.report import catalogue
     from revoker.report.terminal import Table
 
-    _load(ctx)
-    doc = catalogue.hosts_document()
+    doc = catalogue.hosts_document(_load(ctx))
     if as_json:
         output.document(doc)
         return ExitCode.DONE
     if names:
         for row in doc["hosts"]:
-            output.line(row["host"])
-        return ExitCode.DONE
-    rows = [(row["host"], ", ".join(row["providers"])) for row in doc["hosts"]]
-    own = ", ".join(doc["operators_own"])
-    output.table(Table(("host", "providers"), rows, fold=("providers",)))
-    output.line(f"{len(rows)} hosts. At hosts of your own, by [endpoints] or [ownership] hosts: {own}.")
+            output.line(_host_port(row))
+    else:
+        rows = [(_host_port(row), row["configured"] or "provider file", ", ".join(row["providers"])) for row in doc["hosts"]]
+        output.table(Table(("host", "named by", "providers"), rows, fold=("providers",)))
+    for line in catalogue.about_hosts(doc):
+        output.tell(line)
     return ExitCode.DONE
+
+
+def _host_port(row: Mapping[str, Any]) -> str:
+    host = f"[{row['host']}]" if ":" in row["host"] else row["host"]
+    return f"{host}:{row['port'] or '*'}"
 
 
 def _effects(kind: dict[str, Any]) -> list[str]:
     return sorted({a["effect"] + (" (experimental)" if a["experimental"] else "") for a in kind["actions"]})
 
 
-def _load(ctx: typer.Context) -> None:
+def _load(ctx: typer.Context) -> Settings:
     """Read the configuration, which loads the providers that it names."""
-    _ = session_of(ctx).settings
+    return session_of(ctx).settings

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from revoker.config import Settings
 from revoker.egress import replies
-from revoker.egress.line import Answer, Line
+from revoker.egress.line import Answer, Line, Lost
 from revoker.egress.policy import Endpoint, from_url
 from revoker.egress.requests import Request
 from revoker.errors import AuthorityError, EgressRefused
@@ -151,7 +151,7 @@ def read_answer(reply: Reply, service: str, operation: str) -> Reply:
     """The parsed XML in place of the raw text: json is the operation's result, code AWS's error code."""
     if reply.trouble is not None or reply.status is None:
         return reply
-    if "<!DOCTYPE" in reply.text.upper() or "<!ENTITY" in reply.text.upper():
+    if _declares_entities(reply.text.encode()):
         return replace(reply, trouble="wrong_type", json=None)
     shape = _model(service).operation_model(operation).output_shape
     raw = {"status_code": reply.status, "headers": dict(reply.headers), "body": reply.text.encode()}
@@ -160,6 +160,11 @@ def read_answer(reply: Reply, service: str, operation: str) -> Reply:
     except Exception:  # noqa: BLE001 - botocore raises many kinds for a body that is not its XML
         return replace(reply, trouble="wrong_type", json=None)
     return _with(reply, parsed)
+
+
+def _declares_entities(body: bytes) -> bool:
+    """True for XML that is never parsed: AWS sends no document types, and entities can grow without end."""
+    return b"<!DOCTYPE" in body.upper() or b"<!ENTITY" in body.upper()
 
 
 def _with(reply: Reply, parsed: Mapping[str, Any]) -> Reply:
@@ -181,6 +186,7 @@ def _plain(value: Any) -> Any:
 def change(what: Call, line: Line, agent: str, limit: float, at: datetime) -> Reply:
     """One changing call through boto3, sent once. Raises NotSent, Lost, EgressRefused."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     sent: list[Answer] = []
     host = what.endpoint.origin.shown
@@ -193,7 +199,7 @@ def change(what: Call, line: Line, agent: str, limit: float, at: datetime) -> Re
         parsed = run(**what.params)
     except ClientError as error:
         parsed = error.response
-    except BotoCoreError:
+    except (BotoCoreError, ResponseParserError):
         if not sent:
             raise EgressRefused("An AWS call that does not fit its description was refused.", safe="nothing was sent") from None
         return replies.trouble_reply(host, "wrong_type", at, sent[0].status)
@@ -227,6 +233,8 @@ def _client(what: Call, line: Line, agent: str, limit: float, sent: list[Answer]
             raise EgressRefused("A second sending of the same change was refused.", safe="the first one was sent")
         answer = send_once(line, Request(request.method, what.endpoint, request.url, headers, body), limit)
         sent.append(answer)
+        if _declares_entities(answer.body):
+            raise Lost("wrong_type", answer.status)
         response = AWSResponse(request.url, answer.status, dict(answer.headers), None)
         response._content = answer.body
         return response

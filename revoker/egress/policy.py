@@ -43,10 +43,32 @@ DENIED_V4 = tuple(
 )
 GLOBAL_V6 = IPv6Network("2000::/3")  # all else (loopback, mapped, NAT64, unique local, site-local, multicast) is denied
 DENIED_V6 = tuple(IPv6Network(net) for net in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
-METADATA = frozenset(
-    ip_address(text)
-    for text in ("169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "192.0.0.192", "168.63.129.16")
-) | {ip_address("fd00:ec2::254"), ip_address("fd00:ec2::23"), ip_address("fd20:ce::254")}
+METADATA = tuple(  # where a cloud hands its machines credentials: reached only when the operator names the very address
+    IPv4Network(net) if "." in net else IPv6Network(net)
+    for net in (
+        "169.254.0.0/16",  # AWS, Google, Azure, Oracle, DigitalOcean, OpenStack; ECS, EKS; Tencent, Scaleway
+        "100.100.100.200/32",  # Alibaba
+        "100.96.0.96/32",  # Volcengine
+        "168.63.129.16/32",  # Azure's host agent
+        "192.0.0.192/32",  # Oracle's older one
+        "fd00:ec2::/32",  # AWS: 254 for machines, 23 for EKS pods, 253 for names
+        "fd20:ce::254/128",  # Google
+        "fd00:c1::a9fe:a9fe/128",  # Oracle
+        "fd00:42::42/128",  # Scaleway
+        "fe80::a9fe:a9fe/128",  # OpenStack
+    )
+)
+HOLDS_V4 = tuple(  # IPv6 addresses that lead to an IPv4 address, and how many bits stand behind it
+    (IPv6Network(net), behind)
+    for net, behind in (
+        ("::ffff:0:0/96", 0),
+        ("::ffff:0:0:0/96", 0),  # translated (RFC 2765)
+        ("64:ff9b::/96", 0),  # NAT64
+        ("64:ff9b:1::/48", 0),  # NAT64 of a network's own, with the usual prefix of 96 bits
+        ("2002::/16", 80),  # 6to4
+        ("::/96", 0),
+    )
+)
 
 HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
 PATH = re.compile(r"/(?!/)[!$&'()*+,;=:@/?%A-Za-z0-9._~\[\]{}|^-]*\Z")
@@ -95,12 +117,30 @@ class Endpoint:
 def address_allowed(address: Address, allow: Iterable[Network], *, clear: bool = False) -> bool:
     """True for a public address, and for what the operator's [network] allow holds; metadata only when named exactly.
 
-    In the clear (plain http) only the operator's own networks are reached.
+    In the clear (plain http) only the operator's own networks are reached. An IPv6 address that leads to an IPv4 address must be
+    allowed, and so must what it leads to.
     """
-    named = [net for net in allow if net.version == address.version and address in net]
-    if address in METADATA:
+    nets = tuple(allow)
+    named = [net for net in nets if net.version == address.version and address in net]
+    if any(net.version == address.version and _bare(address) in net for net in METADATA):
         return any(net.num_addresses == 1 for net in named)
+    inner = embedded(address)
+    if inner is not None and not address_allowed(inner, nets, clear=clear):
+        return False
     return bool(named) or (not clear and _is_public(address))
+
+
+def embedded(address: Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 address leads to (mapped, NAT64, 6to4), or None."""
+    if isinstance(address, IPv4Address) or int(address) <= 1:  # :: and ::1 are no IPv4 addresses
+        return None
+    behind = next((bits for net, bits in HOLDS_V4 if _bare(address) in net), None)
+    return None if behind is None else IPv4Address(int(address) >> behind & 0xFFFF_FFFF)
+
+
+def _bare(address: Address) -> Address:
+    """The address without the name of an interface."""
+    return IPv6Address(int(address)) if isinstance(address, IPv6Address) else address
 
 
 def _is_public(address: Address) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from revoker.config import Settings
 from revoker.egress import vault_session
 from revoker.egress.line import Answer
-from revoker.egress.vault_errors import body_of, error_of, good
+from revoker.egress.vault_errors import body_of, error_of, good, readable
 from revoker.egress.vault_kv import COPY, Kv, VaultSecret, changed, checked, declared, merge_patch, secret_of
 from revoker.egress.vault_session import Session
 from revoker.errors import Parked, RevokerError
@@ -68,9 +68,10 @@ class Vault:
         if answer.status == 404:
             return None
         body = good(answer, f"read {path}").get("data") or {}
-        if kv.version == 1:
-            return secret_of(body, 0, {}, 1)
-        return secret_of(body.get("data") or {}, int(body["metadata"]["version"]), body["metadata"], 2)
+        with readable(f"read {path}"):
+            if kv.version == 1:
+                return secret_of(body, 0, {}, 1)
+            return secret_of(body.get("data") or {}, int(body["metadata"]["version"]), body["metadata"], 2)
 
     def newest(self, path: str) -> int:
         """The number of the newest version, also of a deleted or destroyed one; 0 for none. KV version 1 has no numbers."""
@@ -79,7 +80,8 @@ class Vault:
             return 0
         answer = self.session.ask("GET", kv.api(path))
         body = body_of(answer) if answer.status == 404 else good(answer, f"read {path}")
-        return int(((body.get("data") or {}).get("metadata") or {}).get("version") or 0)
+        with readable(f"read {path}"):
+            return int(((body.get("data") or {}).get("metadata") or {}).get("version") or 0)
 
     def write(self, path: str, data: Mapping[str, Any], cas: int) -> int:
         """Write a whole new version if the newest one is still `cas` (0: none); gives its number. Version 1 just overwrites."""
@@ -114,8 +116,9 @@ class Vault:
         answer = self.session.ask("GET", kv.api(path, "metadata"))
         if answer.status == 404:
             return None
-        found: Mapping[str, Any] = good(answer, f"read the metadata of {path}")["data"]
-        return found
+        found = good(answer, f"read the metadata of {path}").get("data")
+        with readable(f"read the metadata of {path}"):
+            return dict(found.items())  # type: ignore[union-attr]
 
     def set_metadata(self, path: str, custom: Mapping[str, str]) -> None:
         """Add entries to the custom metadata; those of others stay. KV version 1 has none.
@@ -158,21 +161,15 @@ class Vault:
         real = {path: self.kv(path).api(path, part).removeprefix("/v1/") for path in paths}
         answer = self.session.ask("POST", "/v1/sys/capabilities-self", {"paths": list(real.values())})
         body = good(answer, "ask for rights")
-        found = body.get("data") or body
-        return {path: set(found.get(name) or ()) for path, name in real.items()}
+        with readable("ask for rights"):
+            found = body.get("data") or body
+            return {path: {str(one) for one in found.get(name) or ()} for path, name in real.items()}
 
     def lookup_self(self) -> WhoAmI:
         """Who our token is."""
-        body = good(self.session.ask("GET", "/v1/auth/token/lookup-self"), "look up our own token")["data"]
-        expires = body.get("expire_time")
-        return WhoAmI(
-            policies=tuple(body.get("policies") or ()),
-            ttl=int(body.get("ttl") or 0),
-            renewable=bool(body.get("renewable")),
-            display_name=str(body.get("display_name") or ""),
-            accessor=str(body.get("accessor") or ""),
-            expires_at=_time(expires) if isinstance(expires, str) else None,
-        )
+        body = good(self.session.ask("GET", "/v1/auth/token/lookup-self"), "look up our own token")
+        with readable("look up our own token"):
+            return _who(body["data"])
 
     def call(self, method: str, path: str, body: Any = None, *, changes: bool = True) -> Mapping[str, Any]:
         """Any other call of Vault's API (`/v1/transit/...`): the parsed body of its good answer, empty for a 204."""
@@ -182,10 +179,11 @@ class Vault:
         """The mount that the server names for a path."""
         answer = self.session.ask("GET", f"/v1/sys/internal/ui/mounts/{path}")
         data = (body_of(answer).get("data") or {}) if answer.status == 200 else {}
-        mount = str(data.get("path") or "").strip("/")
-        if not mount or data.get("type") not in ("kv", "generic"):
-            return None
-        return Kv(mount, 2 if (data.get("options") or {}).get("version") == "2" else 1)
+        with readable("ask for the mount"):
+            mount = str(data.get("path") or "").strip("/")
+            if not mount or data.get("type") not in ("kv", "generic"):
+                return None
+            return Kv(mount, 2 if (data.get("options") or {}).get("version") == "2" else 1)
 
     def _overwrite(self, path: str, before: VaultSecret | None, fields: Mapping[str, Secret]) -> int:
         """Without versions and check-and-set: look again, copy, then write. What is lost in between, Vault cannot tell."""
@@ -212,7 +210,9 @@ class Vault:
             )
         if answer.status == 204:  # version 2 always tells the number
             raise error_of(Answer(404, (), b""), f"write {path} as KV version 2", changes=True)
-        return int(good(answer, f"write {path}", changes=True)["data"]["version"])
+        body = good(answer, f"write {path}", changes=True)
+        with readable(f"write {path}", changes=True):
+            return int(body["data"]["version"])
 
 
 def _same(one: VaultSecret | None, other: VaultSecret | None) -> bool:
@@ -220,6 +220,18 @@ def _same(one: VaultSecret | None, other: VaultSecret | None) -> bool:
     if one is None or other is None:
         return one is other
     return one.data.keys() == other.data.keys() and all(value.same_as(other.data[name]) for name, value in one.data.items())
+
+
+def _who(data: Mapping[str, Any]) -> WhoAmI:
+    expires = data.get("expire_time")
+    return WhoAmI(
+        policies=tuple(map(str, data.get("policies") or ())),
+        ttl=int(data.get("ttl") or 0),
+        renewable=bool(data.get("renewable")),
+        display_name=str(data.get("display_name") or ""),
+        accessor=str(data.get("accessor") or ""),
+        expires_at=_time(expires) if isinstance(expires, str) else None,
+    )
 
 
 def _time(text: str) -> datetime | None:

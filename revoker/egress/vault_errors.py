@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from revoker.egress.line import Answer
@@ -10,6 +11,7 @@ from revoker.egress.replies import parse_json
 from revoker.errors import AuthorityError, ConfigError, OutcomeUnknown, Parked, RevokerError
 
 RESUME = "revoker resume, when Vault is back"
+PARTS = ("data", "auth", "wrap_info")
 NOTHING_CHANGED = "nothing was changed in Vault"
 
 
@@ -53,9 +55,28 @@ def good(answer: Answer, what: str, *, changes: bool = False) -> Mapping[str, An
 
 
 def body_of(answer: Answer) -> Mapping[str, Any]:
-    """The JSON object of an answer; empty when it holds none."""
+    """The JSON object of an answer; empty when it holds none, or its parts are no objects: Vault's always are."""
     try:
         body = parse_json(answer.body.decode("utf-8", "replace")) if answer.body else {}
     except (ValueError, RecursionError):
         return {}
-    return body if isinstance(body, Mapping) else {}
+    if not isinstance(body, Mapping) or any(not isinstance(body.get(part) or {}, Mapping) for part in PARTS):
+        return {}
+    return body
+
+
+@contextmanager
+def readable(what: str, *, changes: bool = False) -> Iterator[None]:
+    """Say what it means that a good answer has not the form of Vault's: something else answered in its place."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError):
+        if changes:
+            raise OutcomeUnknown(
+                f"The answer to {what} has not the form of Vault's.", next="read it back before writing again"
+            ) from None
+        raise Parked(
+            f"The answer to {what} has not the form of Vault's.",
+            safe=NOTHING_CHANGED,
+            next="check [vault] addr and what stands in front of it, then revoker resume",
+        ) from None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from revoker import catalog
+from revoker.config import Settings
+from revoker.egress.hosts import hosts, untold
 from revoker.report.text import span
 from revoker.sdk import Action, Answer, Kind, Provider, declared, no_safe_check
 
@@ -16,18 +19,33 @@ def document() -> dict[str, Any]:
     return {"schema": "revoker/providers/1", "providers": [_provider(p) for _, p in sorted(catalog.providers().items())]}
 
 
-def hosts_document() -> dict[str, Any]:
-    """`revoker/providers-hosts/1`: every host that a provider file names, for a firewall."""
-    of: dict[str, list[str]] = {}
-    for id, provider in sorted(catalog.providers().items()):
-        for host in provider.hosts:
-            of.setdefault(host, []).append(id)
+def hosts_document(settings: Settings) -> dict[str, Any]:
+    """`revoker/providers-hosts/1`: every host that may be dialled, for a firewall, and which of them the configuration names."""
     by_operator = [id for id, provider in sorted(catalog.providers().items()) if not provider.hosts or _takes_hosts(provider)]
+    openings = hosts(settings)
     return {
         "schema": "revoker/providers-hosts/1",
-        "hosts": [{"host": host, "port": 443, "providers": ids} for host, ids in sorted(of.items())],
+        "hosts": [
+            {"host": one.host, "port": one.port, "providers": list(one.providers), "configured": one.key or None}
+            for one in openings
+        ],
         "operators_own": by_operator,
+        "proxy": settings.network.proxy is not None,
+        "not_shown": untold(settings),
     }
+
+
+def about_hosts(doc: Mapping[str, Any]) -> list[str]:
+    """What a list of hosts cannot say by itself."""
+    named = sum(1 for row in doc["hosts"] if row["configured"])
+    told = [f"{len(doc['hosts'])} hosts, {named} of them named by the configuration."]
+    if doc["proxy"]:
+        told.append(
+            "With [network] proxy only the proxy, Vault, the databases and addresses in [network] allow are dialled directly."
+        )
+    told += [f"{key} is a reference: its host is not shown, and must be opened too." for key in doc["not_shown"]]
+    own = ", ".join(doc["operators_own"])
+    return [*told, f"Nothing is dialled for these until [endpoints] or [ownership] hosts names your host: {own}."]
 
 
 def kind_document(kind_id: str) -> dict[str, Any]:

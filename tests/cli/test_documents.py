@@ -68,7 +68,8 @@ def test_documents_of_an_empty_store(empty: Space) -> None:
     check("doctor", empty.cli("doctor", "--offline", "--json"))
     check("audit-verify", empty.cli("audit", "verify", "--json"))
     check("providers-show", empty.cli("providers", "show", "aws_access_key", "--json"))
-    check("providers-hosts", empty.cli("providers", "hosts", "--json"))
+    check("providers-hosts", hosts := empty.cli("providers", "hosts", "--json"))
+    assert {row["configured"] for row in hosts.json["hosts"]} == {None}
     check("playbooks-show", empty.cli("playbooks", "show", "contain", "--json"))
     check("watch", empty.cli("watch", "--rounds", "1", "--json"))
 

@@ -186,3 +186,26 @@ def test_reads_cannot_be_sent_as_changes(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(EgressRefused):
         with_pool(config("http://127.0.0.1:9"), work)
+
+
+@pytest.mark.row("F15", "N-10")
+def test_what_is_no_answer_of_aws_to_a_change_decides_nothing(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change may have been made: the engine looks at the state, whatever stood in the answer."""
+    monkeypatch.setenv("LAB_ID", "LABID")
+    monkeypatch.setenv("LAB_SECRET", "lab")
+    bound = Bound(cred("LEAKEDID", "s"), "LEAKEDID", Proof.EMBEDDED, "lab")
+
+    async def work(pool: Pool) -> Reply:
+        return await writer(pool, PROVIDER, bound, mark="m", allow=lambda: None).aws_write("iam", "CreateAccessKey", UserName="u")
+
+    for body in (b"{}", b"<a>", b"\xff\xfe"):
+        server = serve(answering(answer(200, body, {"Content-Type": "text/xml"})))
+        reply = with_pool(config(server.url), work)
+        assert (reply.trouble, reply.status, len(server.seen)) == ("wrong_type", 200, 1)
+    bomb = b'<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><CreateAccessKeyResponse>&b;</CreateAccessKeyResponse>'
+    server = serve(answering(answer(200, bomb, {"Content-Type": "text/xml"})))
+    with pytest.raises(OutcomeUnknown):
+        with_pool(config(server.url), work)
+    assert len(server.seen) == 1

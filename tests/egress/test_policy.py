@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
 
-from revoker.config import NotifySettings, OwnershipSettings, Settings, VaultSettings
-from revoker.egress.hosts import hosts
+from revoker.config import (
+    AuditSettings,
+    ConsumerSettings,
+    KeySettings,
+    NetworkSettings,
+    NotifySettings,
+    OwnershipSettings,
+    Settings,
+    StoreSettings,
+    VaultSettings,
+)
+from revoker.egress.hosts import hosts, untold
 from revoker.egress.policy import Origin, address_allowed, check_addresses, endpoint, from_url
 from revoker.errors import EgressRefused
 from revoker.model import Credential
@@ -190,6 +201,48 @@ def test_allow_opens_networks_but_metadata_only_by_its_exact_address() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "allow", "allowed"),
+    [
+        ("::ffff:169.254.169.254", ["::/0"], False),
+        ("::ffff:169.254.169.254", ["::/0", "0.0.0.0/0"], False),
+        ("::ffff:169.254.169.254", ["::/0", "169.254.169.254/32"], True),
+        ("::ffff:0:a9fe:a9fe", ["::/0"], False),
+        ("::ffff:10.0.0.1", ["::/0"], False),
+        ("::ffff:10.0.0.1", ["::/0", "10.0.0.0/8"], True),
+        ("::169.254.169.254", ["::/0"], False),
+        ("64:ff9b::a9fe:a9fe", ["64:ff9b::/96"], False),
+        ("64:ff9b::a00:1", ["64:ff9b::/96"], False),
+        ("64:ff9b::808:808", ["64:ff9b::/96"], True),
+        ("64:ff9b:1::a9fe:a9fe", ["64:ff9b:1::/48"], False),
+        ("2002:a9fe:a9fe::1", ["2002::/16"], False),
+        ("2002:808:808::1", ["2002::/16"], True),
+        ("fd12::1", ["fd00::/8"], True),
+        ("fd00:ec2::254", ["fd00::/8"], False),
+        ("fd00:ec2::254", ["fd00:ec2::254/128"], True),
+        ("fd00:c1::a9fe:a9fe", ["fd00::/8"], False),
+        ("fd00:42::42", ["fd00::/8"], False),
+        ("fd20:ce::254", ["fd00::/8"], False),
+        ("fe80::a9fe:a9fe", ["fe80::/10"], False),
+        ("fe80::a9fe:a9fe%eth0", ["fe80::/10"], False),
+        ("169.254.42.42", ["169.254.0.0/16"], False),
+        ("100.100.100.200", ["100.64.0.0/10"], False),
+        ("100.64.0.1", ["100.64.0.0/10"], True),
+        ("168.63.129.16", ["0.0.0.0/0"], False),
+        ("::1", ["::1/128"], True),
+        ("::1", ["127.0.0.0/8"], False),
+    ],
+)
+@pytest.mark.row("N-2")
+def test_a_network_of_ours_opens_no_way_through_it(text: str, allow: list[str], *, allowed: bool) -> None:
+    """IPv6 addresses lead to IPv4 ones (mapped, NAT64, 6to4), and metadata services stand in private networks."""
+    nets = [ip_network(net) for net in allow]
+    assert address_allowed(ip_address(text), nets) is allowed
+    if not allowed:
+        with pytest.raises(EgressRefused):
+            check_addresses([text], nets)
+
+
+@pytest.mark.parametrize(
     ("answers", "dials"),
     [
         (["127.0.0.1"], 1),
@@ -295,13 +348,44 @@ def test_the_firewall_list() -> None:
     config = Settings(
         endpoints={"lab": "http://127.0.0.1:9"},
         vault=VaultSettings(addr="https://vault.acme.invalid:8200", token="env:X"),
-        ownership=OwnershipSettings(hosts=("db.acme.invalid:5432",)),
+        ownership=OwnershipSettings(hosts=("db.acme.invalid:5432", "any.acme.invalid", "[2001:db8::7]:5432", "2001:db8::8")),
         notify=NotifySettings(webhook="https://chat.acme.invalid/hook?x=1"),
+        network=NetworkSettings(proxy="http://proxy.acme.invalid:3128"),
+        audit=AuditSettings(timestamp_url="http://tsa.acme.invalid/stamp"),
+        store=StoreSettings(url="postgresql+psycopg://store.acme.invalid/revoker"),
+        keys=KeySettings(ssh_hosts=("deploy@ssh.acme.invalid:22",), tls_hosts=("www.acme.invalid:443",)),
+        consumers=(
+            ConsumerSettings(name="shop", webhook="https://shop.acme.invalid/x", secret="env:X"),
+            ConsumerSettings(name="pay", kubernetes="https://k8s.acme.invalid:6443", deployment="d", token="env:X"),
+        ),
     )
-    assert hosts(config, [provider()]) == [
-        "127.0.0.1:9",
-        "chat.acme.invalid:443",
-        "db.acme.invalid:5432",
-        "other.lab.invalid:443",
-        "vault.acme.invalid:8200",
+    found = {one.shown: (one.key, one.providers) for one in hosts(config, [provider()])}
+    assert found == {
+        "127.0.0.1:9": ("[endpoints] lab", ("lab",)),
+        "[2001:db8::7]:5432": ("[ownership] hosts", ()),
+        "[2001:db8::8]:*": ("[ownership] hosts", ()),
+        "any.acme.invalid:*": ("[ownership] hosts", ()),
+        "chat.acme.invalid:443": ("[notify] webhook", ()),
+        "db.acme.invalid:5432": ("[ownership] hosts", ()),
+        "k8s.acme.invalid:6443": ("[[consumer]] pay kubernetes", ()),
+        "other.lab.invalid:443": ("", ("lab",)),
+        "proxy.acme.invalid:3128": ("[network] proxy", ()),
+        "shop.acme.invalid:443": ("[[consumer]] shop webhook", ()),
+        "ssh.acme.invalid:22": ("[keys] ssh_hosts", ()),
+        "store.acme.invalid:5432": ("[store] url", ()),
+        "tsa.acme.invalid:80": ("[audit] timestamp_url", ()),
+        "vault.acme.invalid:8200": ("[vault] addr", ()),
+        "www.acme.invalid:443": ("[keys] tls_hosts", ()),
+    }
+    assert untold(config) == []
+    secret = replace(config, notify=NotifySettings(webhook="env:HOOK"), store=StoreSettings(url="env:STORE"))
+    assert untold(secret) == ["[notify] webhook", "[store] url"]
+    assert not {"chat.acme.invalid:443", "store.acme.invalid:5432"} & {one.shown for one in hosts(secret, [provider()])}
+
+
+def test_a_table_of_endpoints_stands_for_the_hosts_that_it_names() -> None:
+    config = Settings(endpoints={"lab": {"api.lab.invalid": "https://lab.acme.invalid:8443"}})
+    assert [(one.shown, one.key) for one in hosts(config, [provider()])] == [
+        ("lab.acme.invalid:8443", "[endpoints] lab"),
+        ("other.lab.invalid:443", ""),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -174,3 +175,26 @@ def test_paths_stay_below_their_mount(path: str, serve: Callable[..., Server], m
     with pytest.raises((ConfigError, EgressRefused)):
         opened(server.url, monkeypatch).read(path)
     assert not [seen for seen in server.seen if "lookup-self" not in seen.line]
+
+
+ODD = (b"{}", b"[]", b"7", b"<html>", b'{"data": 7}', b'{"data": []}', b'{"data": {"data": 7, "metadata": 7}}', b'{"data": {"version": "x"}}',
+       b'{"data": {"path": "secret/", "type": "kv", "options": 7}}', b'{"data": {"ttl": "soon", "policies": 7}}')  # fmt: skip
+
+
+@pytest.mark.row("F15", "N-10")
+def test_what_is_no_answer_of_vault_is_an_error_for_people(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something else may answer in Vault's place: each call ends in an error of ours, and a write in `outcome unknown`."""
+    for body in ODD:
+        vault = opened(serve(answering(answer(200, body))).url, monkeypatch)
+        calls: tuple[Callable[[], object], ...] = (
+            lambda vault=vault: vault.read("secret/a"),  # type: ignore[misc]
+            lambda vault=vault: vault.newest("secret/a"),  # type: ignore[misc]
+            lambda vault=vault: vault.metadata("secret/a"),  # type: ignore[misc]
+            lambda vault=vault: vault.capabilities(["secret/a"]),  # type: ignore[misc]
+            vault.lookup_self,
+        )
+        for call in calls:
+            with suppress(Parked):
+                call()
+        with suppress(OutcomeUnknown, Parked):
+            vault.write("secret/a", {"key": Secret("v")}, 0)
