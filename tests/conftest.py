@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.servers.rabbitmq import RabbitMQ
     from tests.servers.valkey import Valkey
 
-pytest_plugins = ["tests.security_results"]
+pytest_plugins = ["tests.campaign_results", "tests.security_results"]
 loopback_guard.install()
 
 
