@@ -5,6 +5,7 @@ Its value is gone, so it is of no use to anybody; but only one that is provably 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 SKEW = timedelta(minutes=2)  # how far the provider's clock may be from ours
 LONGEST_CALL = timedelta(minutes=3)
+MARK = re.compile(r"revoker-run_[0-9a-f]{32}")  # see Turn.mark; a name that was cut short has no whole one
+PERHAPS = "perhaps made by this run: "
 
 
 async def listed(action: Action, target: Bound, reader: Reader) -> Sequence[Sibling] | None:
@@ -46,15 +49,17 @@ def look_for(turn: Turn, action: Action) -> Done:
     if found is None or intent.data.get("siblings") is None:
         raise _cannot_tell(turn, ["unknown"], f"look for one named {turn.mark}")
     known = set(intent.data["siblings"])
-    new = [one for one in found if one.target not in known]
+    new = [one for one in found if one.target not in known and not is_another_run_s(one, turn.mark)]
     if not new:
         turn.settle({"result": "nothing made", "target": target.target})
+        _no_longer_perhaps(turn)
         return Done("running", "the interrupted call made nothing", sleep=0)
-    ours = [one for one in new if is_ours(one, turn.mark, called)]
+    ours = [one for one in new if turn.mark in one.name] or [one for one in new if is_ours(one, turn.mark, called)]
     if len(ours) != 1 or (len(new) > 1 and turn.mark not in ours[0].name):
         raise _cannot_tell(turn, [one.target for one in new], "which of them this run made cannot be proven")
     retire(turn, ours[0].target, None)
     turn.settle({"result": "retired", "target": ours[0].target, "why": "its value was lost before it was stored"})
+    _no_longer_perhaps(turn)
     return Done("running", "an interrupted try was cleaned up", sleep=0)
 
 
@@ -118,13 +123,25 @@ def is_ours(one: Sibling, mark: str, called: JournalRow) -> bool:
     return one.created_at is not None and _within(one.created_at, called.at)
 
 
+def is_another_run_s(one: Sibling, mark: str) -> bool:
+    """True for one that bears the whole mark of another run: many runs may make new ones at one place at the same time."""
+    return mark not in one.name and MARK.search(one.name) is not None
+
+
+def _no_longer_perhaps(turn: Turn) -> None:
+    """What the lost call made is known now: those that were listed on suspicion leave the list."""
+    for one in orphans.list_orphans(turn.work.store):
+        if one.run_id == turn.run.id and one.why.startswith(PERHAPS):
+            orphans.resolve_orphan(turn.work.store, one.provider, one.target, turn.now, "not made by this run after all")
+
+
 def _within(made: datetime, called: datetime) -> bool:
     return called - SKEW <= made <= called + LONGEST_CALL + SKEW
 
 
 def _cannot_tell(turn: Turn, targets: Sequence[str], what: str) -> Parked:
     for target in targets:
-        list_orphan(turn, target, f"perhaps made by this run: {what}")
+        list_orphan(turn, target, f"{PERHAPS}{what}")
     return Parked(
         f"The answer to a call that makes a new one was lost, and {what}.",
         fingerprint=turn.run.fingerprint,

@@ -16,6 +16,7 @@ from revoker.model import Bound, Credential, Effect, Proof, Unbound
 from revoker.runs import responder
 from revoker.runs.crashpoints import reach
 from revoker.runs.facts import Bindings, bind_all
+from revoker.runs.listening import Listening
 from revoker.runs.planned import same_target
 from revoker.runs.remembered import with_remembered
 from revoker.sdk.asking import Reader
@@ -175,17 +176,29 @@ def planned_action(turn: Turn) -> Action:
 
 
 async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound:
-    """Bind again right before a change. Raises NotBound when another target than the approved one comes out."""
+    """Bind again right before a change. Raises NotBound when another target than the approved one comes out.
+
+    Raises Parked when none comes out and an answer stayed away: the same question may have an answer later.
+    """
     only = [action.id]
     row = rows_of.select(turn.work.store, Selection(fingerprint=(turn.run.fingerprint,)))[0]
     accepted, where = row.live_at is not None, turn.provider.id
     settings = turn.work.settings
     leaked = await asyncio.to_thread(responder.leaked, turn.work.store, settings, turn.provider)
+    listening = Listening(reader)
+    asking = listening.as_reader()
     found: Bindings = await bind_all(
-        turn.kind, turn.credential, reader, settings, provider=where, accepted=accepted, only=only, leaked=leaked
+        turn.kind, turn.credential, asking, settings, provider=where, accepted=accepted, only=only, leaked=leaked
     )
-    found = await with_remembered(found, turn.work.store, row, kind=turn.kind, cred=turn.credential, reader=reader)
+    found = await with_remembered(found, turn.work.store, row, kind=turn.kind, cred=turn.credential, reader=asking)
     target = found[action.id]
+    if isinstance(target, Unbound) and listening.unanswered:
+        raise Parked(
+            f"{action.id} could not be bound again: the provider gave no answer ({listening.unanswered}).",
+            fingerprint=turn.run.fingerprint,
+            safe="nothing was sent",
+            next="revoker resume tries again; workers do so by themselves",
+        )
     if isinstance(target, Bound) and not same_target(turn.step, target):
         raise NotBound(
             f"{action.id} would hit another target now than the approved one.",

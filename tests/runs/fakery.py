@@ -7,7 +7,7 @@ import random
 import string
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -259,7 +259,8 @@ def serve() -> Iterator[Fakery]:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(out)))
             self.end_headers()
-            self.wfile.write(out)
+            with suppress(ConnectionError):  # the client gave up meanwhile
+                self.wfile.write(out)
 
         do_GET = do_POST = do_DELETE = _any  # noqa: N815 - the names that http.server looks for
 

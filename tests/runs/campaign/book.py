@@ -71,7 +71,5 @@ class Book:
         for change in self.fakery.changes[count:]:
             what, target = change.split()
             after = self.fakery.keys[target].status if target in self.fakery.keys else "gone"
-            self.entries.append(
-                Entry(time.time(), what, target, bearer, str(body.get("name", "")), before.get(target) != after)
-            )
+            self.entries.append(Entry(time.time(), what, target, bearer, str(body.get("name", "")), before.get(target) != after))
         return answer

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from tests.runs.campaign.crowd import Crowd
 from tests.runs.campaign.model import Case, compare
 from tests.runs.conftest import Build, Site, utc_now
 from tests.runs.crew import END
+from tests.runs.test_steps import go
 from tests.servers.restarting import Restarting, restarting
 
 pytestmark = pytest.mark.slow
@@ -102,7 +104,9 @@ def leaked(site: Site, bao: OpenBao, count: int) -> list[Case]:
             site.fakery.add(name="somebody else's")
         secret = Secret(key.value)
         print_of = secrets.fingerprint(site.store.keys, "fakery_key", secret)
-        found.append((Finding("rule", Location("list", "leak.txt", number + 1), secret), Credential("fakery_key", print_of, secret)))
+        found.append(
+            (Finding("rule", Location("list", "leak.txt", number + 1), secret), Credential("fakery_key", print_of, secret))
+        )
         path = "" if number % 10 == 9 else f"campaign/{key.id}"
         if path:
             assert bao_call(bao, "POST", f"secret/data/{path}", {"data": {"ID": key.id, "KEY": key.value}})[0] == 200
@@ -136,7 +140,10 @@ class Night:
     undo: Callable[[], Any] = lambda: None
 
     def __post_init__(self) -> None:
-        ill = [(share, name, 4.0) for share, name in ((0.05, weather.SLOW), (0.3, weather.DEAD), (0.65, weather.BUSY), (0.8, weather.DEAF))]
+        ill = [
+            (share, name, 4.0)
+            for share, name in ((0.05, weather.SLOW), (0.3, weather.DEAD), (0.65, weather.BUSY), (0.8, weather.DEAF))
+        ]
         self.plan: list[tuple[float, str, float]] = sorted([*ill, (0.15, "sealed", 3.0), (0.5, "crash of PostgreSQL", 1.5)])
 
     def look(self, share: float) -> None:
@@ -173,15 +180,22 @@ def through(site: Site, crowd: Crowd, night: Night, chance: random.Random) -> No
     while time.monotonic() < limit:
         crowd.keep()
         night.look(share)
-        if night.plan and time.monotonic() - harmed > chance.uniform(1.0, 4.0):
+        if night.plan and time.monotonic() - harmed > chance.uniform(2.0, 7.0):
             harmed = time.monotonic()
             crowd.harm(LEASE * 1.5)
         if not (night.until and night.undo == night.database.start):
             states = ended(site)
-            share = sum(states[one] for one in ENDED) / RUNS
+            share = (sum(states[one] for one in ENDED) + states["waiting"]) / RUNS
             if share == 1 and not night.plan and not night.until:
                 return
         time.sleep(0.2)
+
+
+def later(site: Site) -> None:
+    """Those whose last look at the dead key met an ill provider wait for an hour: it passes."""
+    for run in runs.list_runs(site.store):
+        if run.state == "waiting" and run.step == "prove":
+            go(site, run.id, later=timedelta(hours=2))
 
 
 @pytest.mark.row("F1", "F2", "F5", "F7", "F10", "F12")
@@ -200,6 +214,7 @@ def test_a_campaign(site: Site, openbao: OpenBao, database: Restarting, record_p
         if night.until:
             night.undo()
         crowd.end()
+    later(site)
     counts = compare(site, book, openbao, cases)
     harm = ", ".join(f"{name} {number}" for name, number in sorted((crowd.done + night.done).items()))
     ill = ", ".join(f"{name} {number}" for name, number in sorted(book.done.items()))

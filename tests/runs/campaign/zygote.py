@@ -31,7 +31,14 @@ def become(job: dict[str, object]) -> None:
 def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1]))
     import_module("command_line").load_fakery()
-    for name in ("dbos", "psycopg", "revoker.cli.worker", "revoker.runs.engine_flow", "revoker.runs.worker", "revoker.egress.http"):
+    for name in (
+        "dbos",
+        "psycopg",
+        "revoker.cli.worker",
+        "revoker.runs.engine_flow",
+        "revoker.runs.worker",
+        "revoker.egress.http",
+    ):
         import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended children leave no zombies
     _say("ready")
