@@ -109,6 +109,12 @@ class ActionFailed(RevokerError):
     exit_code = ExitCode.FAILED
 
 
+class Postponed(ActionFailed):
+    """The provider did not take a change *now*: nothing was changed, and the same call may pass later."""
+
+    exit_code = ExitCode.WAITING
+
+
 class OutcomeUnknown(RevokerError):
     """A change was sent and its answer was lost: it must be observed, never repeated blindly."""
 

@@ -42,7 +42,7 @@ def issue(turn: Turn) -> Done:
 def _make(turn: Turn, action: Action, place: Place) -> Done:
     may_write(turn, place)
     target = bound_for_issue(turn, action)
-    before = turn.ask(lambda pool: lost.listed(action, target, turn.reader(pool)))
+    before = turn.ask(lambda pool: lost.listed_before(turn, action, target, turn.reader(pool)))
     turn.intend(action, target.target, siblings=None if before is None else [s.target for s in before], version=place.version)
     try:
         receipt = turn.ask(lambda pool: change.call(turn, pool, action, target))

@@ -16,6 +16,7 @@ from revoker.errors import OutcomeUnknown, Parked, RevokerError
 from revoker.model import Bound, Credential, Issued
 from revoker.runs import change
 from revoker.runs import work as w
+from revoker.runs.listening import Listening
 from revoker.runs.work import Done, Turn
 from revoker.sdk.asking import Reader
 from revoker.sdk.shapes import Action, Sibling
@@ -36,6 +37,20 @@ async def listed(action: Action, target: Bound, reader: Reader) -> Sequence[Sibl
     return await action.siblings(target, reader) if action.siblings is not None else None
 
 
+async def listed_before(turn: Turn, action: Action, target: Bound, reader: Reader) -> Sequence[Sibling] | None:
+    """What stands there before a new one is made. Raises Parked when the provider is silent: a lost call could not be cleaned up."""
+    listening = Listening(reader)
+    found = await listed(action, target, listening.as_reader())
+    if found is None and listening.unanswered:
+        raise Parked(
+            f"What stands beside the new one could not be listed: the provider gave no answer ({listening.unanswered}).",
+            fingerprint=turn.run.fingerprint,
+            safe="nothing was sent",
+            next="revoker resume tries again; workers do so by themselves",
+        )
+    return found
+
+
 def look_for(turn: Turn, action: Action) -> Done:
     """A call went out and its answer was lost: find what it made, revoke that, and begin again."""
     past = turn.past()
@@ -46,9 +61,10 @@ def look_for(turn: Turn, action: Action) -> Done:
         return Done("running", "an interrupted call settles", sleep=(turn.work.settle - age).total_seconds())
     target = w.planned_bound(turn)
     found = turn.ask(lambda pool: listed(action, target, turn.reader(pool)))
-    if found is None or intent.data.get("siblings") is None:
+    before = intent.data.get("siblings")
+    if found is None or (before is None and not any(turn.mark in one.name for one in found)):
         raise _cannot_tell(turn, ["unknown"], f"look for one named {turn.mark}")
-    known = set(intent.data["siblings"])
+    known = set(before or ())
     new = [one for one in found if one.target not in known and not is_another_run_s(one, turn.mark)]
     if not new:
         turn.settle({"result": "nothing made", "target": target.target})

@@ -17,6 +17,7 @@ from revoker.errors import (
     NotBound,
     OutcomeUnknown,
     Parked,
+    Postponed,
     RevokerError,
 )
 from revoker.log import get_logger
@@ -119,7 +120,7 @@ def _take(work: Work, run: RunRow, entry: Mapping[str, Any], step: Mapping[str, 
     reach(f"{step['id']}: begin")
     try:
         done = HANDLERS[step["do"]](_turn(work, run, entry, step, fence))
-    except (Parked, AuthorityError, AuditError, OutcomeUnknown) as error:
+    except (Parked, Postponed, AuthorityError, AuditError, OutcomeUnknown) as error:
         done = Done("parked", _words(error))
     except (ActionFailed, NotBound) as error:
         done = Done("failed", _words(error))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from revoker.errors import ActionFailed, OutcomeUnknown
+from revoker.errors import ActionFailed, OutcomeUnknown, Postponed
 from revoker.model import NOTHING, Bound, Credential, Effect, Identity, Proof, Receipt, Secret, Unbound, Validity, Verdict
 from revoker.sdk.answers import Answer, Check, decided, declares, judge
 from revoker.sdk.asking import Auth, Reader, Reply, evidence, with_code
@@ -209,7 +209,8 @@ def receipt(
     """A receipt for a declared answer to a change.
 
     `told` reads the outcome (`done`, `already`, `refused`, or anything else for unclear) from the body of a `done` status,
-    for providers whose status says nothing. Raises ActionFailed on a definitive refusal (4xx), OutcomeUnknown on anything else.
+    for providers whose status says nothing. Raises ActionFailed on a definitive refusal (4xx), Postponed when the provider only
+    asks for a pause or could not be reached, OutcomeUnknown on anything else.
     """
     seen = evidence(reply, now)
     outcome = _outcome(reply, set(done), set(already), told)
@@ -217,16 +218,32 @@ def receipt(
         return Receipt(action, effect, bound.target, already=outcome == "already", detail=detail, evidence=seen)
     if outcome == "refused":
         code = seen.code or reply.status or reply.trouble
-        raise ActionFailed(
+        raise (Postponed if is_for_now(reply) else ActionFailed)(
             f"{seen.host} refused {action} ({code}).",
             fingerprint=bound.credential.fingerprint,
             safe="nothing was changed by this call",
+            next="revoker resume tries again; workers do so by themselves" if is_for_now(reply) else "",
         )
     raise OutcomeUnknown(
         f"{seen.host} gave no clear answer to {action} ({reply.status or reply.trouble}).",
         fingerprint=bound.credential.fingerprint,
         next="revoker resume looks at the state before it tries again",
     )
+
+
+UNREACHED = ("connect", "timeout", "disconnected", "rate_limited")  # nothing was sent; the next try may get through
+THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException")  # AWS says it with a 400
+
+
+def is_for_now(reply: Reply) -> bool:
+    """Whether a refused change was refused for the moment only: no way to the provider, or a pause that it asked for.
+
+    RFC 6585 section 4 (429); RFC 9110 section 10.2.3 (Retry-After);
+    https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
+    """
+    if reply.trouble == "not_sent":
+        return reply.code in UNREACHED
+    return reply.status == 429 or reply.retry_after is not None or reply.code in THROTTLED
 
 
 def _outcome(reply: Reply, done: set[int], already: set[int], told: Callable[[Reply], str] | None) -> str:

@@ -82,7 +82,7 @@ def versions(bao: OpenBao, path: str) -> list[Version]:
     for number, one in sorted((body["data"]["versions"] if status == 200 else {}).items(), key=lambda item: int(item[0])):
         status, read = bao_call(bao, "GET", f"secret/data/{path}?version={number}")
         data = read["data"]["data"] if status == 200 else {}
-        made = datetime.fromisoformat(one["created_time"][:26].rstrip("Z") + "+00:00").timestamp()
+        made = datetime.fromisoformat(one["created_time"]).timestamp()
         found.append(Version(made, data.get("ID", ""), hashed(data["KEY"]) if "KEY" in data else ""))
     return found
 
