@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SECONDS ?= 30
+RUNS ?= 500
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: drill test test-fast lint format security fuzz mutate sbom bench docs lock clean
+.PHONY: drill test test-fast lint format security campaign fuzz mutate sbom bench docs lock clean
 
 drill: .venv/lab.done  ## the main job end to end, against real servers and fake providers on loopback
 	$(BIN)/revoker drill --out drill-out
@@ -28,6 +29,9 @@ format: .venv/dev.done
 
 security: .venv/dev.done  ## run the tests of docs/security.md and write the page with their results
 	$(BIN)/python -m pytest -m row -n auto --dist loadfile --no-loadscope-reorder --security-page docs/security.md
+
+campaign: .venv/dev.done  ## RUNS rotations by four workers on a bad night; prints what was lost, doubled or hit by mistake (docs/faults.md)
+	CAMPAIGN_RUNS=$(RUNS) $(BIN)/python -m pytest -q tests/runs/campaign
 
 fuzz: .venv/dev.done  ## the coverage-guided fuzzer over every parser, SECONDS for each
 	$(BIN)/python -m tests.fuzz.run $(SECONDS)

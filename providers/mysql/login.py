@@ -34,6 +34,9 @@ ELSEWHERE = "open_to_other_hosts"
 UNCLEAR = "other_hosts_unclear"
 LOOKS = ("open", "locked", "unclear")  # what the authority sees: hosts whose account holds the password, or may
 
+# 1698 is the refusal of a plugin that takes no password. MariaDB lets a user that it does not know meet the plugin of any
+# account that it has, so that nobody can tell who exists: tried on MariaDB 10.11, https://mariadb.com/kb/en/mariadb-error-code-reference/
+DENIED = ("1045", "1698")
 SHUT = ("4151", "3118")  # MariaDB, MySQL: said only to who has the right password
 # The server checks the password first: these come only after it was right.
 AFTER_PASSWORD = {
@@ -47,7 +50,7 @@ UNSURE = {"1130": "host_refused", "1129": "host_blocked", "1040": "server_full"}
 
 
 def verdict_of(reply: Reply, api: Reader) -> Verdict:
-    """A wrong password, an unknown user and a host that the account does not allow look the same: 1045."""
+    """A wrong password, an unknown user and a host that the account does not allow look the same: 1045 or 1698."""
     if reply.trouble == "no_endpoint":
         return skip("no_endpoint")
     seen = evidence(reply, api.now)
@@ -56,7 +59,7 @@ def verdict_of(reply: Reply, api: Reader) -> Verdict:
     code = reply.code
     if code is None:
         return _welcomed(reply, api)
-    if code == "1045":
+    if code in DENIED:
         return Verdict(Validity.DEAD, HERE, seen)
     if code in SHUT:
         return Verdict(Validity.DEAD, DISABLED, seen)  # the password is right and the account is shut: it can be opened again
@@ -92,12 +95,10 @@ ANSWERS = (
         "no_password_needed",
         "the server checks no grants, or took us for nobody, which proves nothing of a password",
     ),
-    Answer(None, Validity.DEAD, HERE, codes=("1045",)),
-    decided(Validity.DEAD, REFUSED, "refused (1045), and the authority sees no account of the user that holds the password"),
-    decided(
-        Validity.LIVE, ELSEWHERE, "refused (1045) from here, and the authority sees an account for other hosts that holds it"
-    ),
-    decided(Validity.UNKNOWN, UNCLEAR, "refused (1045) from here, and an account for other hosts cannot be compared"),
+    Answer(None, Validity.DEAD, HERE, codes=DENIED),
+    decided(Validity.DEAD, REFUSED, "refused, and the authority sees no account of the user that holds the password"),
+    decided(Validity.LIVE, ELSEWHERE, "refused from here, and the authority sees an account for other hosts that holds it"),
+    decided(Validity.UNKNOWN, UNCLEAR, "refused from here, and an account for other hosts cannot be compared"),
     *(Answer(None, Validity.DEAD, DISABLED, codes=(code,)) for code in SHUT),
     *(Answer(None, Validity.LIVE, reason, codes=(code,)) for code, reason in AFTER_PASSWORD.items()),
     *(Answer(None, Validity.UNKNOWN, reason, codes=(code,)) for code, reason in UNSURE.items()),

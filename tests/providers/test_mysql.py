@@ -118,6 +118,15 @@ def test_the_codes_of_a_real_server(maria: MariaDB, known: Settings) -> None:
 
 @needs_mariadb
 @pytest.mark.slow
+def test_a_user_that_is_not_there_meets_the_plugin_of_any_account_and_is_refused(maria: MariaDB, known: Settings) -> None:
+    run_sql(maria, "CREATE USER IF NOT EXISTS by_socket@`%` IDENTIFIED VIA unix_socket")
+    seen = [real.verify(known, uri(maria, f"nobody_{number}", password())).evidence for number in range(40)]
+    assert {one.code for one in seen if one} == {"1045", "1698"}
+    assert {verdict(known, uri(maria, f"nobody_{number}", password())) for number in range(10)} == {("dead", "refused")}
+
+
+@needs_mariadb
+@pytest.mark.slow
 def test_a_password_that_opens_the_door_to_other_hosts_only_is_not_dead(maria: MariaDB, known: Settings) -> None:
     cred = account(maria, host="10.0.0.1")
     assert verdict(at(maria), cred) == ("dead", "refused_from_this_host")

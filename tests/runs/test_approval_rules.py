@@ -181,6 +181,7 @@ def test_how_long_a_yes_may_last(lasts: timedelta, emergency: str, fine: bool) -
     assert said == ("" if fine else f"Such an approval lasts at most {1 if emergency else 24} hours.")
 
 
+@pytest.mark.row("F8")
 @pytest.mark.parametrize(
     ("signed", "fine"),
     [(SKEW, True), (SKEW + SECOND, False), (-SKEW, True), (-SKEW - SECOND, False), (timedelta(), True)],

@@ -266,6 +266,7 @@ def test_it_says_nothing_by_itself(site: Site, monkeypatch: pytest.MonkeyPatch, 
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.row("F8")
 def test_a_schedule_ticks(engine: Engine) -> None:
     slots: list[datetime] = []
     engine.schedule("watch", "* * * * * *", slots.append)

@@ -254,8 +254,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "F8",
         "The schedule fires twice or late, the clock jumps",
-        "What is due is a stored time; nothing is decided by a difference of wall clocks alone",
-        open="clock jumps",
+        "What is due is a stored time, a slot fires once, an approval from the future is refused; no time that passes makes a key dead",
     ),
     Row("F9", "Our clock is wrong", "An answer about the clock is `unknown: clock`, never `dead`"),
     Row("F10", "429, 5xx and resets in storms", "Budgets, back-off and a bounded number of tries; never `dead`"),
@@ -298,7 +297,6 @@ ROWS: tuple[Row, ...] = (
         "F26",
         "Some of ten thousand fail",
         "Each stands alone; a run is not called done while one is not; exit codes tell apart",
-        open="a chaos batch",
     ),
     Row(
         "F27",
