@@ -17,10 +17,12 @@ def command(
     run: Annotated[list[str], typer.Argument(help="The runs to stop.", metavar="RUN")],
 ) -> ExitCode:
     """Stop runs before their next change. What was done stays done, and stands in the journal."""
-    from revoker.runs.apply import cancel
+    from revoker.runs.cancel import cancel
 
     session = session_of(ctx)
     for run_id in run:
-        cancel(session.store, run_id, now())
+        left = cancel(session.store, run_id, now())
         output.line(f"run {run_id} is cancelled")
+        if left:
+            output.line(f"it may have made a new credential ({left}) that nobody holds: revoker orphans reconcile looks for it")
     return ExitCode.DONE

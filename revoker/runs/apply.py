@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from revoker import audit, catalog
 from revoker.config import Settings
-from revoker.errors import ApprovalRefused, Parked, UsageError
+from revoker.errors import ApprovalRefused, Parked
 from revoker.model import Status
 from revoker.playbook import load_playbooks
 from revoker.runs import digests
@@ -103,12 +103,3 @@ def _enough_approvals(
             next=f"revoker approve {digest[:12]}",
         )
     return given
-
-
-def cancel(store: Store, id: str, now: datetime) -> None:
-    """Stop a run before its next change. What was done stays done. Raises UsageError when it has ended already."""
-    run = run_rows.get_run(store, id)
-    if run.state in ("done", "failed", "cancelled"):
-        raise UsageError(f"Run {id} is {run.state} already.")
-    audit.append(store, "cancelled", {"run": id, "state": run.state, "step": run.step}, now)
-    run_rows.set_run(store, id, "cancelled", run.step, "cancelled by a person", now)

@@ -20,8 +20,9 @@ from revoker import audit
 from revoker.config import load_settings
 from revoker.errors import ApprovalRefused, Parked, UsageError
 from revoker.runs import digests, sshsig
-from revoker.runs.apply import apply, cancel, status
+from revoker.runs.apply import apply, status
 from revoker.runs.approve import approve, missing, read_statement, sign_statement, statement
+from revoker.runs.cancel import cancel
 from revoker.runs.plan import Plan, make_plan
 from revoker.store import credentials as rows_of
 from revoker.store import plans, runs, schema, switches
