@@ -52,10 +52,11 @@ def after_verdict(life: Life, verdict: Verdict, propagation: Propagation, now: d
     return replace(after, next_check_at=next_check(after, verdict, propagation, now))
 
 
-def after_change(life: Life, effect: Effect, now: datetime) -> Life:
-    """The life after a change that the provider acknowledged."""
+def after_change(life: Life, effect: Effect, now: datetime, *, acked: bool = True) -> Life:
+    """The life after a change that the provider acknowledged, or (not `acked`) that a person says to have made there by hand."""
     if effect is Effect.REVOKE:
-        return replace(_fresh_streak(life), status=Status.DYING, acked_at=now, dead_at=None, next_check_at=now)
+        at = now if acked else life.acked_at
+        return replace(_fresh_streak(life), status=Status.DYING, acked_at=at, dead_at=None, next_check_at=now)
     if effect is Effect.SUSPEND:
         return replace(_fresh_streak(life), status=Status.CONTAINED, acked_at=now, contained_at=now, next_check_at=now)
     if effect is Effect.RESTORE:

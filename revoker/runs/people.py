@@ -8,8 +8,10 @@ from typing import Any
 
 from revoker import audit
 from revoker.errors import UsageError
+from revoker.model import Effect, Status
 from revoker.runs import destination, prove
 from revoker.runs.work import DONE, Done, Turn
+from revoker.store import credentials as rows_of
 from revoker.store import events, picking
 from revoker.store import runs as run_rows
 from revoker.store.database import Store
@@ -25,6 +27,8 @@ def guide(turn: Turn) -> Done:
         _tell(turn, "guide", {"manual": turn.step.get("manual"), "why": turn.step.get("why", "")})
         turn.write("intent", {"told": True})
     if said is not None or _shown(turn):
+        if said is not None:
+            _ended_by_hand(turn)
         turn.settle({"result": "done", "confirmed_by": said, "shown": said is None})
         return DONE
     turn.write("observed", {"until": (turn.now + ASK_AGAIN).isoformat()})
@@ -72,9 +76,25 @@ def _shown(turn: Turn) -> bool:
         place = destination.open_place(turn) if turn.step.get("destination") else None
         found = destination.fingerprint_at(turn, place.before, place.fields) if place is not None else None
         return found is not None and found != turn.run.fingerprint
+    if _is_suspended(turn):
+        return False
     if instead_of in ("revoke", "suspend") or _proof_follows(turn):
         return prove.is_refused(turn)
     return False
+
+
+def _is_suspended(turn: Turn) -> bool:
+    """A revocation by hand of a suspended one: it is refused already, which says nothing about the revocation."""
+    return turn.step.get("instead_of") == "revoke" and prove.row_of(turn).status is Status.CONTAINED
+
+
+def _ended_by_hand(turn: Turn) -> None:
+    """A person says that a suspended one is revoked: from here on what its provider refuses, over the whole window, is the proof."""
+    if _is_suspended(turn):
+        lasts = max((rest.lasts for rest in turn.kind.residual if rest.lasts is not None), default=None)
+        rows_of.record_change(
+            turn.work.store, turn.run.fingerprint, Effect.REVOKE, turn.now, residual=lasts, held=turn.held, acked=False
+        )
 
 
 def _proof_follows(turn: Turn) -> bool:

@@ -91,8 +91,11 @@ def record_change(
     *,
     residual: timedelta | None = None,
     held: tuple[str, int] | None = None,
+    acked: bool = True,
 ) -> bool:
-    """Note a change that the provider acknowledged. `residual` is how long sessions may outlive it.
+    """Note a change that the provider acknowledged, or (not `acked`) that a person made by hand.
+
+    `residual` is how long sessions may outlive it.
 
     False, and nothing is noted, when the (run, fence) that `held` the credential does not hold it any more: what came after is
     newer.
@@ -101,7 +104,7 @@ def record_change(
         if not holds(connection, fingerprint, held):
             return False
         id, row = _one(connection, fingerprint)
-        values: dict[str, Any] = dict(zip(LIFE, life_values(after_change(life_of(row), effect, now)), strict=True))
+        values: dict[str, Any] = dict(zip(LIFE, life_values(after_change(life_of(row), effect, now, acked=acked)), strict=True))
         if residual is not None:
             values["residual_until"] = max(micros(now + residual), maybe_micros(row.residual_until) or 0)
         connection.execute(sa.update(schema.credentials).where(schema.credentials.c.id == id).values(values))
