@@ -118,7 +118,7 @@ class Settings:
     audit: AuditSettings = option(of(AuditSettings), "How the audit log is anchored.", AuditSettings())
     canaries: tuple[str, ...] = option(
         read.texts,
-        "Your own honeytokens, by fingerprint or by a public part such as the key id. They are never verified nor changed.",
+        "Your own honeytokens, by fingerprint or by a public part such as the key id. They are neither verified nor changed without a recorded override (`revoker canary`).",
         (),
     )
     providers: tuple[str, ...] = option(

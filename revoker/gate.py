@@ -14,6 +14,8 @@ from revoker.config import Settings
 from revoker.model import Credential, Identity, Location, Verdict
 from revoker.sdk import Kind, Provider, skip
 
+CANARY = "canary"
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -21,6 +23,7 @@ class Claim:
 
     attested: bool = False  # a valid attestation covers its incident
     locations: tuple[Location, ...] = ()
+    canary: bool = False  # a recorded override lets this bait be asked; whose it is must be proven all the same
 
 
 def why_not(provider: Provider, kind: Kind, cred: Credential, settings: Settings, claim: Claim, now: datetime) -> Verdict | None:
@@ -29,13 +32,21 @@ def why_not(provider: Provider, kind: Kind, cred: Credential, settings: Settings
     missing += [part for part in kind.needs_secret if part not in cred.secret_parts]
     if missing or not cred.secret:  # half of a pair: an id without its secret
         return skip("incomplete")
-    if is_own_canary(cred, settings):
-        return skip("canary")
+    if is_own_canary(cred, settings) and not claim.canary:
+        return skip(CANARY)
     for check in kind.offline:
         verdict = check(cred, now)
-        if verdict is not None:
+        if verdict is not None and not (claim.canary and verdict.reason == CANARY):
             return verdict
     return _not_owned(provider, kind, cred, settings, claim)
+
+
+def is_canary(kind: Kind, cred: Credential, settings: Settings, now: datetime) -> bool:
+    """True for bait: on the operator's own list, or recognised by what the value says."""
+    if is_own_canary(cred, settings):
+        return True
+    told = (check(cred, now) for check in kind.offline)
+    return any(verdict is not None and verdict.reason == CANARY for verdict in told)
 
 
 def is_own_canary(cred: Credential, settings: Settings) -> bool:

@@ -20,8 +20,8 @@ from revoker.errors import EgressRefused, RevokerError
 from revoker.log import get_logger
 from revoker.model import CANDIDATES, Credential, Location, Status, Validity, Verdict
 from revoker.sdk import Kind, Propagation
+from revoker.store import canaries, incidents
 from revoker.store import credentials as rows_of
-from revoker.store import incidents
 
 if TYPE_CHECKING:
     from revoker.egress.http import Pool
@@ -48,6 +48,7 @@ class VerifySummary:
     answered: Mapping[Validity, int] = field(default_factory=dict)
     transitions: tuple[Transition, ...] = ()
     frozen: tuple[str, ...] = ()  # providers whose refusals were not believed
+    canaries: tuple[str, ...] = ()  # asked although they are bait, by a recorded override
     lapsed: tuple[str, ...] = ()  # asked once, and not any more: nobody vouches for them now, so nobody would notice their return
 
 
@@ -81,6 +82,7 @@ def verify(
         answered=dict(sweep.answered),
         transitions=tuple(sweep.transitions),
         frozen=tuple(sweep.frozen),
+        canaries=tuple(sweep.canaries),
         lapsed=tuple(sweep.lapsed),
     )
 
@@ -146,6 +148,7 @@ class _Sweep:
         self.windows = windows(settings)
         self.known = {row.fingerprint for rows in by_provider.values() for row in rows if row.status in WATCHED}
         self.lapsed: list[str] = []
+        self.canaries: list[str] = []
         self.done = self.asked = 0
         self.answered: Counter[Validity] = Counter()
         self.transitions: list[Transition] = []
@@ -205,23 +208,26 @@ class _Sweep:
         for start in range(0, len(rows), BATCH):
             chunk = {row.fingerprint: row for row in rows[start : start + BATCH]}
             attested = incidents.attested_members(self.store, list(chunk), self.clock())
+            bait = canaries.allowed(self.store, list(chunk), self.clock())
             for cred in rows_of.unseal_many(self.store, list(chunk)):
                 row = chunk.pop(cred.fingerprint)
                 kind = kinds.get(row.kind)
-                verdict = self._without_call(row, kind, cred, attested=row.fingerprint in attested)
+                claim = gate.Claim(row.fingerprint in attested, self._places(row), row.fingerprint in bait)
+                verdict = self._without_call(row, kind, cred, claim)
                 if verdict is not None:
                     sure.append((row.fingerprint, verdict))
                     self._tick()
                 elif kind is not None:
+                    if claim.canary and gate.is_canary(kind, cred, self.settings, self.clock()):
+                        self.canaries.append(row.fingerprint)
                     yield _Job(row, kind, cred)
             for row in chunk.values():  # nothing sealed: masked, hashed, or purged
                 sure.append((row.fingerprint, Verdict(Validity.SKIPPED, "no_value")))
                 self._tick()
 
-    def _without_call(self, row: CredentialRow, kind: Kind | None, cred: Credential, *, attested: bool) -> Verdict | None:
+    def _without_call(self, row: CredentialRow, kind: Kind | None, cred: Credential, claim: gate.Claim) -> Verdict | None:
         if kind is None:
             return Verdict(Validity.SKIPPED, "ambiguous" if row.parts.get(CANDIDATES) else "unsupported")
-        claim = gate.Claim(attested, self._places(row))
         return gate.why_not(catalog.provider_of(kind.id), kind, cred, self.settings, claim, self.clock())
 
     def _places(self, row: CredentialRow) -> tuple[Location, ...]:

@@ -40,6 +40,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("undo", "Something broke: restore what a run suspended, while that is possible."),
             Entry("recheck", "Verify again what is due: proofs of death, and the dead that may come back."),
             Entry("watch", "Re-verify on schedule until stopped."),
+            Entry("canary", "Canaries: which there are; let one be asked, by name, for a time."),
             Entry("accept", "Accept the risk of one credential, by name and with a reason."),
         ),
     ),

@@ -80,9 +80,7 @@ def attest(session: Session, incident: str, who: Witness, *, why: str, until: st
 
     start = now()
     end = start + options.duration(until)
-    if who.key is not None:
-        _sign(session, f"{incident}\n{who.name}\n{why}\n{end.isoformat()}\n".encode(), who.name, who.key)
-    signed_by = who.name if who.key is not None else None
+    signed_by = signed(session, who, f"{incident}\n{who.name}\n{why}\n{end.isoformat()}\n")
     audit.append(
         session.new_store,
         "attested",
@@ -90,6 +88,14 @@ def attest(session: Session, incident: str, who: Witness, *, why: str, until: st
         start,
     )
     incidents.attest(session.new_store, incident, who.name, why, end, start, signed_by=signed_by)
+
+
+def signed(session: Session, who: Witness, statement: str) -> str | None:
+    """Sign a person's statement with the key that came with it; the approver's name, or None when it is not signed."""
+    if who.key is None:
+        return None
+    _sign(session, statement.encode(), who.name, who.key)
+    return who.name
 
 
 def read(session: Session, reports: Sequence[str], incident: str, format: str | None) -> IngestResult:

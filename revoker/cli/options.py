@@ -42,8 +42,8 @@ def duration(text: str) -> timedelta:
 
     try:
         return playbook.duration(text)
-    except ConfigError as error:
-        raise UsageError(error.message, next="use a number and a unit: 30s, 5m, 12h or 30d") from None
+    except (ConfigError, ValueError):
+        raise UsageError("A time that is none was given.", next="use a number and a unit: 30s, 5m, 12h or 30d") from None
 
 
 def selection(

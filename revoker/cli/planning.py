@@ -43,6 +43,9 @@ def say_next(plan: Plan) -> None:
 
 def _reasons(entry: Mapping[str, Any]) -> None:
     output.line(f"{entry['fingerprint'][: listing.SHORT]}  {entry['playbook']}: {'; '.join(entry['reasons'])}")
+    if "canary" in entry:
+        by = entry["canary"]
+        output.line(f"{'':{listing.SHORT}}  CANARY: touched only because {by['who']} allowed it until {by['until']}: {by['why']}")
     if "urgency" in entry:
         output.line(f"{'':{listing.SHORT}}  priority {entry['priority']}: {entry['urgency']}")
     for book, why in entry["passed"].items():

@@ -75,6 +75,7 @@ def _plain(doc: Mapping[str, Any]) -> str:
     columns = ("credential", "kind", "status", "why", "account", "findings", "ingested (UTC)", "to dead")
     parts = [
         f"{story.title(doc)}\n{said.text}. {said.detail}\n",
+        *(f"{alert}\n" for alert in story.alerts(doc)),
         plain(Table(("number", "value", ""), [(tile.name, tile.value, tile.detail) for tile in story.tiles(doc["metrics"])])),
         plain(Table(columns, rows, right=("findings",))) if rows else "",
         *(f"ORPHAN {story.orphan(orphan)}\n" for orphan in doc["orphans"]),

@@ -43,13 +43,23 @@ def command(
     ]
     numbers = listing.tally(after)
     code = outcome.worst(outcome.of_counts(numbers), closing.tell_lapsed(summary.lapsed))
+    for bait in summary.canaries:
+        output.tell(f"CANARY ASKED, by an override on record: {bait}. Whoever watches it has been told by its alarm.")
     for name in summary.frozen:
         output.tell(
             f"{name}: most of what was live is refused at once. An outage is suspected, and nothing of it is declared dead."
         )
     if as_json:
         made = json_document.listing("verify", after, listing.places(session.store, after))
-        output.document({**made, "asked": summary.asked, "fresh": summary.fresh, "frozen": list(summary.frozen)})
+        output.document(
+            {
+                **made,
+                "asked": summary.asked,
+                "fresh": summary.fresh,
+                "frozen": list(summary.frozen),
+                "canaries": list(summary.canaries),
+            }
+        )
         return code
     shown = listing.urgent_first(after)[: listing.MOST]
     if shown:

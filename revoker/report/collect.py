@@ -11,6 +11,7 @@ from revoker.model import Location
 from revoker.report.metrics import Metrics, measure
 
 if TYPE_CHECKING:
+    from revoker.store.canaries import Override
     from revoker.store.credentials import CredentialRow, Selection, VerdictRow
     from revoker.store.database import Store
     from revoker.store.homes import Home
@@ -39,6 +40,7 @@ class Member:
     verdicts: tuple[VerdictRow, ...]
     runs: tuple[RunStory, ...]
     homes: tuple[Home, ...] = ()
+    overrides: tuple[Override, ...] = ()  # who let this canary be asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +90,24 @@ def metrics_of(store: Store, rows: Sequence[CredentialRow], selection: Selection
 
 def members(store: Store, rows: Sequence[CredentialRow]) -> Iterator[Member]:
     """Each credential with its places, answers and runs."""
-    from revoker.store import credentials, homes, runs
+    from revoker.store import canaries, credentials, homes, runs
 
     fingerprints = [row.fingerprint for row in rows]
     spots, answers = credentials.locations_of(store, fingerprints), credentials.history_of(store, fingerprints)
-    stand = homes.homes_of(store, fingerprints)
+    stand, bait = homes.homes_of(store, fingerprints), canaries.overrides_of(store, fingerprints) if rows else {}
     told: dict[str, list[RunStory]] = {}
     for run in runs.list_runs(store, fingerprint=fingerprints) if rows else ():
         told.setdefault(run.fingerprint, []).append(RunStory(run, tuple(runs.journal(store, run.id))))
     for row in rows:
         fp = row.fingerprint
-        yield Member(row, tuple(spots.get(fp, ())), tuple(answers.get(fp, ())), tuple(told.get(fp, ())), tuple(stand.get(fp, ())))
+        yield Member(
+            row,
+            tuple(spots.get(fp, ())),
+            tuple(answers.get(fp, ())),
+            tuple(told.get(fp, ())),
+            tuple(stand.get(fp, ())),
+            tuple(bait.get(fp, ())),
+        )
 
 
 def _orphans(store: Store, rows: Sequence[CredentialRow], selection: Selection) -> list[Orphan]:

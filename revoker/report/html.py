@@ -41,6 +41,7 @@ def _view(doc: Mapping[str, Any]) -> dict[str, Any]:
         "css_hash": b64encode(sha256(css.encode()).digest()).decode(),
         "title": story.title(doc),
         "banner": story.banner(doc["counts"]),
+        "alerts": story.alerts(doc),
         "tiles": story.tiles(doc["metrics"]),
         "findings": sum(c["findings"] for c in doc["credentials"]),
         "bar": segments(doc["counts"]),

@@ -13,6 +13,7 @@ from revoker.report.text import iso
 from revoker.sdk import Kind
 
 if TYPE_CHECKING:
+    from revoker.store.canaries import Override
     from revoker.store.credentials import CredentialRow, VerdictRow
     from revoker.store.homes import Home
     from revoker.store.orphans import Orphan
@@ -116,6 +117,7 @@ def member(found: Member) -> dict[str, Any]:
         "verdicts": [verdict(one) for one in found.verdicts],
         "runs": [run_story(one) for one in found.runs],
         "vault": [home(one) for one in found.homes],
+        "canary_overrides": [override(one) for one in found.overrides],
         "residual": _residual(row, kind),
         "manual": _manual(kind),
         "docs": kind.docs if kind else None,
@@ -176,6 +178,18 @@ def home(found: Home) -> dict[str, Any]:
         "newest": found.newest,
         "how": found.how,
         "at": iso(found.at),
+    }
+
+
+def override(one: Override) -> dict[str, Any]:
+    """Who let a canary be asked and changed."""
+    return {
+        "who": one.who,
+        "why": one.why,
+        "signed_by": one.signed_by,
+        "at": iso(one.at),
+        "until": iso(one.until),
+        "ended_at": iso(one.ended_at),
     }
 
 

@@ -18,6 +18,7 @@ def markdown(doc: Mapping[str, Any]) -> str:
         f"# Credential report: {code_span(story.title(doc))}",
         "",
         f"**{said.text}.** {said.detail} Made {story.when(doc['generated_at'])} UTC by revoker {doc['revoker']}.",
+        *(line for alert in story.alerts(doc) for line in ("", f"**{code_span(alert)}**")),
         "",
         "| Number | Value | |",
         "|---|---:|---|",

@@ -69,6 +69,19 @@ def banner(counts: Mapping[str, int]) -> Banner:
     )
 
 
+def alerts(doc: Mapping[str, Any]) -> list[str]:
+    """What must not be overlooked in a report: canaries that somebody let be asked."""
+    bait = [(one["fingerprint"], override(each)) for one in doc["credentials"] for each in one["canary_overrides"]]
+    return [clean(f"CANARY {fingerprint}: {said}") for fingerprint, said in bait]
+
+
+def override(one: Mapping[str, Any]) -> str:
+    """Who let a canary be asked, until when, and why."""
+    signed = ", signed" if one["signed_by"] else ""
+    ended = f", taken back {when(one['ended_at'])}" if one["ended_at"] else ""
+    return f"{one['who']} let it be asked and changed until {when(one['until'])} UTC{signed}{ended}: {one['why']}"
+
+
 def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
     """The numbers, the headline first."""
     oldest = f"oldest {span(metrics['unknown_oldest_s'])}" if metrics["unknown_oldest_s"] is not None else "none"
@@ -138,6 +151,7 @@ def facts(credential: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Expires", when(identity.get("expires_at")) if identity.get("expires_at") else None),
         ("Last used", when(identity.get("last_used_at")) if identity.get("last_used_at") else None),
         *((f"Part {name}", value) for name, value in credential["parts"].items()),
+        *(("CANARY", override(one)) for one in credential["canary_overrides"]),
         ("Incident", credential["incident"]),
         ("Accepted", f"by {accepted['by']}: {accepted['why']}" if accepted else None),
         ("Refusals", str(credential["refusals"]) if credential["refusals"] else None),
@@ -182,6 +196,7 @@ def timeline(credential: Mapping[str, Any]) -> list[Event]:
         (times["refused_at"], "first refusal of the streak that stands", "dying"),
         (times["dead_at"], "proven dead", "dead"),
     ]
+    marks += [(one["at"], f"CANARY: {override(one)}", "live") for one in credential["canary_overrides"]]
     for run in credential["runs"]:
         marks.append((run["created_at"], f"run {run['id']} of playbook {run['playbook']}", ""))
         marks += [(r["at"], _receipt(r), "contained") for r in run["receipts"]]

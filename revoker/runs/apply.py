@@ -16,8 +16,8 @@ from revoker.model import Status
 from revoker.playbook import load_playbooks
 from revoker.runs import digests
 from revoker.runs.approve import missing
+from revoker.store import canaries, plans, switches
 from revoker.store import credentials as rows_of
-from revoker.store import plans, switches
 from revoker.store import runs as run_rows
 from revoker.store.credentials import Selection
 
@@ -43,6 +43,7 @@ def apply(store: Store, settings: Settings, digest: str, now: datetime) -> list[
         )
     _unchanged(full, document, settings, now)
     _still_planned(store, document)
+    _bait_still_allowed(store, document, now)
     people = _enough_approvals(store, settings, full, document, now)
     audit.append(store, "applied", {"plan": full, "approved_by": list(people), "credentials": len(document["credentials"])}, now)
     members = [(entry["fingerprint"], entry["playbook"]) for entry in document["credentials"]]
@@ -88,6 +89,20 @@ def _still_planned(store: Store, document: Mapping[str, Any]) -> None:
     gone |= {row.fingerprint for row in rows if row.status in (Status.ACCEPTED, Status.SKIPPED)}
     if gone:
         raise ApprovalRefused(f"{min(gone)} must not be touched any more.", safe="nothing was started", next=AGAIN)
+
+
+def _bait_still_allowed(store: Store, document: Mapping[str, Any], now: datetime) -> None:
+    """A canary whose override has ended, or was taken back, is left alone again."""
+    bait = [entry["fingerprint"] for entry in document["credentials"] if "canary" in entry]
+    allowed = canaries.allowed(store, bait, now)
+    gone = [fingerprint for fingerprint in bait if fingerprint not in allowed]
+    if gone:
+        raise ApprovalRefused(
+            "The override for this canary has ended.",
+            fingerprint=gone[0],
+            safe="nothing was started",
+            next=f"revoker canary allow {gone[0]}, then {AGAIN}",
+        )
 
 
 def _enough_approvals(

@@ -22,8 +22,8 @@ from revoker.runs.placing import placement
 from revoker.runs.planned import is_change, planned_steps
 from revoker.runs.priority import priority
 from revoker.runs.remembered import with_remembered
+from revoker.store import canaries, homes, incidents, plans
 from revoker.store import credentials as rows_of
-from revoker.store import homes, incidents, plans
 
 if TYPE_CHECKING:
     from revoker.store.credentials import CredentialRow, Selection
@@ -140,6 +140,7 @@ class _Planner:
         self.leaked: dict[str, Mapping[str, str]] = {}  # provider -> its authorities that leaked themselves
         self.mutations = 0
         self.attested: frozenset[str] = frozenset()
+        self.bait: Mapping[str, canaries.Override] = {}
         self.homes: Mapping[str, Sequence[homes.Home]] = {}
 
     async def run(self, rows: Sequence[CredentialRow], reader: ReaderFor) -> None:
@@ -147,6 +148,7 @@ class _Planner:
         for start in range(0, len(rows), AT_ONCE):
             group = [row.fingerprint for row in rows[start : start + AT_ONCE]]
             self.attested = incidents.attested_members(self.store, group, self.now)
+            self.bait = canaries.allowed(self.store, group, self.now)
             self.homes = homes.homes_of(self.store, group)
             ready = [facts for row in rows[start : start + AT_ONCE] for facts in self._before_asking(row)]
             for facts in await asyncio.gather(*(self._bound(facts, reader) for facts in ready)):
@@ -160,7 +162,8 @@ class _Planner:
             return
         provider = catalog.provider_of(kind.id)
         for cred in rows_of.unseal_many(self.store, [row.fingerprint]):
-            claim = gate.Claim(row.fingerprint in self.attested, tuple(rows_of.locations(self.store, row.fingerprint)))
+            places = tuple(rows_of.locations(self.store, row.fingerprint))
+            claim = gate.Claim(row.fingerprint in self.attested, places, row.fingerprint in self.bait)
             verdict = gate.why_not(provider, kind, cred, self.settings, claim, self.now)
             if verdict is None:
                 yield self._facts(row, cred)
@@ -207,7 +210,15 @@ class _Planner:
         if not self.large:
             self._stop_at_limits(choice.playbook)
         urgent = priority(facts.row, rows_of.locations(self.store, facts.row.fingerprint), self.settings)
-        self.entries.append(_entry(facts, choice, steps, left_out) | {"priority": urgent[0], "urgency": urgent[1]})
+        bait = self._bait(facts)
+        self.entries.append(_entry(facts, choice, steps, left_out) | {"priority": urgent[0], "urgency": urgent[1]} | bait)
+
+    def _bait(self, facts: Facts) -> dict[str, Any]:
+        """Who let this canary be touched, for the plan's digest; nothing for any other credential."""
+        by, cred = self.bait.get(facts.row.fingerprint), facts.credential
+        if by is None or cred is None or not gate.is_canary(facts.kind, cred, self.settings, self.now):
+            return {}
+        return {"canary": {"who": by.who, "why": by.why, "until": digests.instant(by.until)}}
 
     def _stop_at_limits(self, book: Playbook) -> None:
         beyond = limits.beyond(self.mutations, {book: self.taken[book.id]}, self.settings)
@@ -240,7 +251,7 @@ def _entry(facts: Facts, choice: Choice, steps: list[dict[str, Any]], left_out: 
 def _sealed(planner: _Planner, settings: Settings, requester: str, now: datetime) -> Plan:
     entries = sorted(planner.entries, key=lambda entry: (entry["priority"], str(entry["fingerprint"])))
     beyond = limits.beyond(planner.mutations, {planner.books[id]: n for id, n in planner.taken.items()}, settings)
-    needed = max((step.get("approvals", 0) for entry in entries for step in entry["steps"]), default=0)
+    needed = max((_approvals(entry, settings) for entry in entries), default=0)
     document = {
         "schema": SCHEMA,
         "requester": requester,
@@ -256,6 +267,13 @@ def _sealed(planner: _Planner, settings: Settings, requester: str, now: datetime
         "credentials": entries,
     }
     return Plan(digests.digest(document), document)
+
+
+def _approvals(entry: Mapping[str, Any], settings: Settings) -> int:
+    """How many persons an entry needs; a change of a canary as many as what cannot be undone: it tips off whoever watches it."""
+    needed = max((int(step.get("approvals", 0)) for step in entry["steps"]), default=0)
+    bait = "canary" in entry and any(is_change(step) for step in entry["steps"])
+    return max(needed, settings.approvals["delete"]) if bait else needed
 
 
 def _reason(verdict: Verdict) -> str:

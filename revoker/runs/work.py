@@ -21,9 +21,9 @@ from revoker.runs.planned import same_target
 from revoker.runs.remembered import with_remembered
 from revoker.sdk.asking import Reader
 from revoker.sdk.shapes import Action, Kind, Provider
+from revoker.store import canaries, switches
 from revoker.store import credentials as rows_of
 from revoker.store import runs as run_rows
-from revoker.store import switches
 from revoker.store.credentials import Selection
 
 if TYPE_CHECKING:
@@ -137,6 +137,14 @@ class Turn:
         store, now, provider = self.work.store, self.now, self.provider.id
         if switches.is_stopped(store):
             raise Parked("The kill switch is on.", safe="nothing was sent", next="revoker start, then revoker resume")
+        mark = self.run.fingerprint
+        if "canary" in self.entry and not canaries.allowed(store, [mark], now):
+            raise Parked(
+                "The override for this canary has ended.",
+                fingerprint=mark,
+                safe="nothing was sent",
+                next=f"revoker canary allow {mark}, then revoker resume; or revoker cancel",
+            )
         limits = self.work.settings.limits
         most, total = limits.per_provider_per_hour, limits.per_hour
         if not switches.count_mutation(store, provider, now, limit=most, total=total):

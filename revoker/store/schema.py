@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-HEAD = "0005"  # the revision of this schema; compared with the alembic_version row without importing Alembic
+HEAD = "0006"  # the revision of this schema; compared with the alembic_version row without importing Alembic
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -241,6 +241,20 @@ homes = Table(  # where in Vault a leaked value stands, as `vault find` saw it; 
     _text("how"),
     _time("at"),
     UniqueConstraint("credential_id", "path", "field", "part"),
+)
+
+canary_overrides = Table(  # a person's word that this bait may be asked and changed all the same
+    "canary_overrides",
+    metadata,
+    _id(),
+    _credential(),
+    _text("who"),
+    _text("why"),
+    _text("signed_by", null=True),
+    _time("at"),
+    _time("until"),
+    _time("ended_at", null=True),
+    Index(None, "credential_id"),
 )
 
 events = Table(

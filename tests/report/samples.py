@@ -121,6 +121,9 @@ def credential(number: int, status: str, text: str = "plain") -> dict[str, Any]:
         "times": times,
         "verdicts": [{"at": iso(START), "validity": "unknown", "reason": text, "host": text, "status": 429, "code": text}],
         "runs": [run(number, text, times["dead_at"])] if times["acked_at"] else [],
+        "canary_overrides": [
+            {"who": text, "why": text, "signed_by": text, "at": iso(START), "until": iso(START), "ended_at": iso(START)}
+        ],
         "residual": [{"what": text, "lasts_s": 3600, "ends_at": iso(START + timedelta(hours=1)), "ended_by": text}],
         "manual": {"url": "https://console.example.com/keys", "steps": [text], "notify": text, "proves": text},
         "docs": "https://docs.example.com",
