@@ -19,7 +19,7 @@ from typing import Any
 
 from revoker.config import load_settings
 from revoker.errors import ExitCode
-from revoker.lab import trust
+from revoker.lab import gates, trust
 from revoker.lab.cast import NOBODY, PERSON, PROGRAM, Cast, Lab, plant
 from revoker.lab.fakes import fakes
 from revoker.lab.leak import Planted, missed, run_gitleaks, run_kingfisher, write_rest, write_tree
@@ -32,7 +32,7 @@ Say = Callable[[str], object]
 CRASH_POINT = "replace: made"  # the new key exists and is not stored yet
 CRASH = {"REVOKER_TEST_FAULTS": "1", "REVOKER_CRASH_AT": CRASH_POINT}
 ROUNDS = 6  # of resume, until nothing waits any more
-LIMIT = 90.0  # seconds after set-up
+LIMIT = 120.0  # seconds after set-up
 WAITING = (int(ExitCode.DONE), int(ExitCode.LIVE), int(ExitCode.UNKNOWN), int(ExitCode.WAITING))
 WHO = {PROGRAM: "ended by revoker", PERSON: "ended by a person, proven by revoker", NOBODY: "nothing was done"}
 ENDS = {"dead": (Status.DEAD,), "skipped": (Status.SKIPPED,)}
@@ -65,11 +65,13 @@ def run_drill(out: Path, say: Say) -> DrillResult:
         reports = scanned(space, cast)
         with opened(cast) as session:
             incident = respond(space, reports)
-            recover(space, lab, cast, incident)
+            tried = [gates.kill_switch(space, lab), gates.limits(space, incident)]
+            tried += recover(space, lab, cast, incident)
             ended = trust.session_ended(session)
         finish(space, incident, out)
         seconds = monotonic() - start
-        checks = [*judge(space, lab, cast, incident), ended, check_time(seconds)]
+        tried += [gates.audit_cut(space), *gates.evidence(space, incident, out)]
+        checks = [*judge(space, lab, cast, incident), ended, *tried, check_time(seconds)]
         return told(DrillResult(tuple(checks), numbers(space, incident), seconds, out), say)
 
 
@@ -125,8 +127,8 @@ def show_plan(space: Workspace) -> None:
         space.say(f"  planned  {entry['kind']:<24} {entry['playbook']}: {steps}")
 
 
-def recover(space: Workspace, lab: Lab, cast: Cast, incident: str) -> None:
-    """Resume, act as the people whom the manual steps ask, and go on until nothing waits any more."""
+def recover(space: Workspace, lab: Lab, cast: Cast, incident: str) -> list[Check]:
+    """Resume, act as the people whom the manual steps ask, and go on until nothing waits any more. What the gates did."""
     run(space, "resume", good=WAITING)
     show_runs(space)
     for one in cast.planted:
@@ -135,9 +137,9 @@ def recover(space: Workspace, lab: Lab, cast: Cast, incident: str) -> None:
             space.say(f"  a person deletes {one.name} in the console of {one.provider}")
     settle(space)
     contained = run(space, "status", "--status", "contained", "--json", good=WAITING).json["credentials"]
-    if contained:
-        revoke_contained(space, incident)
+    tried = revoke_contained(space, lab, incident) if contained else []
     settle(space)
+    return tried
 
 
 def settle(space: Workspace) -> None:
@@ -147,13 +149,13 @@ def settle(space: Workspace) -> None:
             return
 
 
-def revoke_contained(space: Workspace, incident: str) -> None:
-    """The second look at what was only suspended: nobody missed it, so it goes for good."""
+def revoke_contained(space: Workspace, lab: Lab, incident: str) -> list[Check]:
+    """The second look at what was only suspended: nobody missed it, so it goes for good, once both have approved."""
     chosen = ["--incident", incident, "--status", "contained", "--playbook", "revoke-now"]
-    plan = run(space, "plan", *chosen, "--json", "--as", "carol", good=WAITING).json
-    for name in APPROVERS:
-        run(space, "approve", str(plan["digest"]), "--as", name, "--key", f"{name}.key", good=WAITING)
-    run(space, "apply", str(plan["digest"]), good=WAITING)
+    digest = str(run(space, "plan", *chosen, "--json", "--as", "carol", good=WAITING).json["digest"])
+    tried = gates.approvals(space, lab, digest)
+    run(space, "apply", digest, good=WAITING)
+    return [tried, gates.used_up(space, lab, digest)]
 
 
 def show_runs(space: Workspace) -> None:

@@ -85,6 +85,7 @@ def settings(lab: Lab, cast: Cast, keys: Mapping[str, str]) -> Iterable[str]:
     yield f'[ownership]\naws_accounts = ["{lab.cloud.account}"]\nhosts = ["{lab.database.host}:{lab.database.port}"]'
     yield f'[verify]\npropagation = "{WINDOW}"'
     yield f'[limits]\nsoak = "{WINDOW}"\nmutations_per_run = 50'
+    yield "[approvals]\nsuspend = 1\nrestore = 1\nissue = 2\nrevoke = 2\nend_sessions = 2\ndelete = 2\nlarge = 2\nlast_active = 2"
     yield f'[authority.aws]\naccess_key_id = "{cast.cloud_admin.id}"\nsecret_access_key = "env:DRILL_AWS_SECRET"'
     yield '[authority.openai]\nadmin_key = "env:DRILL_OPENAI_ADMIN"'
     yield '[authority.anthropic]\nadmin_key = "env:DRILL_ANTHROPIC_ADMIN"'
@@ -93,7 +94,7 @@ def settings(lab: Lab, cast: Cast, keys: Mapping[str, str]) -> Iterable[str]:
     yield f'[authority.postgresql]\nuser = "{lab.database.user}"\npassword = "env:DRILL_PG_PASSWORD"'
     yield '[authority.vault]\ntoken = "env:DRILL_BAO_TOKEN"'
     yield f'[vault]\naddr = "{lab.bao.url}"\ntoken = "env:DRILL_BAO_TOKEN"'
-    yield '[audit]\nanchor_file = "anchor.jsonl"'
+    yield '[audit]\nanchor_file = "anchor.jsonl"\nanchor_vault = "secret/revoker-anchor"'
     for place in DESTINATIONS:
         fields = ", ".join(f'{ours} = "{theirs}"' for ours, theirs in place.fields.items())
         yield f'[[destination]]\nkind = "{place.kind}"\npath = "{place.path}"\nfields = {{ {fields} }}'
@@ -102,9 +103,15 @@ def settings(lab: Lab, cast: Cast, keys: Mapping[str, str]) -> Iterable[str]:
         yield f'[[approver]]\nname = "{name}"\nkey = "{key}"'
 
 
-def run(space: Workspace, *command: str, good: Iterable[int] = (0,), faults: Mapping[str, str] | None = None) -> Done:
+def run(
+    space: Workspace,
+    *command: str,
+    good: Iterable[int] = (0,),
+    faults: Mapping[str, str] | None = None,
+    config: Path | None = None,
+) -> Done:
     """Run one real command to its end. Raises RevokerError when its exit code is not one of `good`."""
-    argv = [sys.executable, "-m", "revoker", *command, "--config", str(space.config)]
+    argv = [sys.executable, "-m", "revoker", *command, "--config", str(config or space.config)]
     start = monotonic()
     done = subprocess.run(
         argv,

@@ -20,3 +20,4 @@ def test_the_drill_takes_the_whole_leak_to_proof_of_death(tmp_path: Path) -> Non
     assert result.d24 >= 0.8  # all that were live; the canary, the partner and a scanner's own noise stay in the denominator
     assert (result.out / "report.html").stat().st_size > 1000
     assert any("SIGKILL" in line for line in said)
+    assert len(result.checks) == 18  # each gate was tried
