@@ -75,12 +75,14 @@ def test_tls_from_the_first_byte_with_the_right_name(ca: tuple[trustme.CA, Path]
         assert sock.recv(6) == b"+hello"
 
 
+@pytest.mark.row("N-9")
 def test_a_certificate_of_another_name_never_leads_to_the_clear(ca: tuple[trustme.CA, Path]) -> None:
     with listening(in_tls(ca[0], "other.lab.invalid")) as port, pytest.raises(NotSent) as raised:
         dial(call(port, "db.lab.invalid", ca[1]))
     assert raised.value.reason == "tls"
 
 
+@pytest.mark.row("N-9")
 def test_a_certificate_of_a_stranger_never_leads_to_the_clear() -> None:
     with listening(in_tls(trustme.CA(), "db.lab.invalid")) as port, pytest.raises(NotSent) as raised:
         dial(call(port, "db.lab.invalid"))
