@@ -129,7 +129,7 @@ def _hosts(doc: dict[str, Any]) -> str:
 
 def _check_lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
     made = [
-        ("check", f"{doc['verify']}, at the most {doc['requests']} requests"),
+        ("check", f"{doc['verify']}, {at_most(doc['requests'])}"),
         ("side effects", doc["effects_of_check"]),
         ("needs", ", ".join(doc["needs"])),
         ("check's authority", doc["check_needs"]),
@@ -215,3 +215,8 @@ def _answer(answer: Answer, kind: Kind) -> dict[str, Any]:
         "when": answer.when,
         "page": answer.page or kind.docs,
     }
+
+
+def at_most(requests: int) -> str:
+    """How many requests a check may cost, in words."""
+    return "one request" if requests == 1 else f"at most {requests} requests"

@@ -42,7 +42,7 @@ def rights_page() -> Iterator[str]:
 
 def _kind(doc: dict[str, Any]) -> Iterator[str]:
     yield f"### {doc['title']} (`{doc['id']}`)\n"
-    limits = f"at the most {doc['requests']} requests" if doc["verify"] != "none" else "no harmless check: nothing is sent"
+    limits = catalogue.at_most(doc["requests"]) if doc["verify"] != "none" else "no harmless check: nothing is sent"
     yield f"- Check: {limits}. Side effects: {doc['effects_of_check']}. [Page]({doc['docs']})."
     yield f"- Tells: {doc['identity']}."
     if doc["needs"]:
