@@ -38,7 +38,8 @@ def why_not(provider: Provider, kind: Kind, cred: Credential, settings: Settings
         verdict = check(cred, now)
         if verdict is not None and not (claim.canary and verdict.reason == CANARY):
             return verdict
-    return _not_owned(provider, kind, cred, settings, claim)
+    found = proof(provider, kind, cred, settings, claim)
+    return found if isinstance(found, Verdict) else None
 
 
 def is_canary(kind: Kind, cred: Credential, settings: Settings, now: datetime) -> bool:
@@ -68,21 +69,24 @@ def is_foreign(provider_id: str, identity: Identity | None, settings: Settings) 
     return bool(owned) and identity is not None and identity.account is not None and identity.account not in owned
 
 
-def _not_owned(provider: Provider, kind: Kind, cred: Credential, settings: Settings, claim: Claim) -> Verdict | None:
+def proof(provider: Provider, kind: Kind, cred: Credential, settings: Settings, claim: Claim) -> str | Verdict:
+    """What shows that a credential is ours, in words for people; or the verdict that stands because nothing does."""
     ownership = settings.ownership
     if kind.host_from is not None and not _host_owned(provider, kind.host_from, cred, settings):
         return skip("host_not_owned")
     if ownership.assume:
-        return None
+        return "assumed, [ownership] assume"
     account = kind.account(cred) if kind.account else None
     owned = owned_accounts(provider.id, settings)
     if account is not None and owned:
-        return None if account in owned else skip("not_owned")
+        return f"account {account}, read offline and declared" if account in owned else skip("not_owned")
     # A host that came with the finding was compared above; without one, the operator's instance proves nothing about whose it is.
     came_with_host = kind.host_from is not None and bool(cred.parts.get(kind.host_from))
-    if claim.attested or came_with_host or _source_owned(claim.locations, ownership.sources):
-        return None
-    return skip("not_owned")
+    if came_with_host:
+        return "its host, declared"
+    if _source_owned(claim.locations, ownership.sources):
+        return "all its places, declared in [ownership] sources"
+    return "an attestation" if claim.attested else skip("not_owned")
 
 
 def _host_owned(provider: Provider, part: str, cred: Credential, settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from revoker.config import OwnershipSettings, Settings
-from revoker.gate import Claim, is_foreign, owned_accounts, public_place, why_not
+from revoker.gate import Claim, is_foreign, owned_accounts, proof, public_place, why_not
 from revoker.model import Credential, Identity, Location, Secret, Validity, Verdict
 from revoker.sdk import Kind, Manual, Propagation, Provider, Reader, example_value
 
@@ -109,6 +109,30 @@ def test_own_canaries_and_examples_are_never_asked_even_in_a_lab() -> None:
     assert reason(KIND, canary, lab, canaries=("CANARY-1",)) == "canary"
     assert reason(KIND, canary, lab, canaries=(canary.fingerprint,)) == "canary"
     assert reason(KIND, credential("thing-CHANGEME"), lab) == "example"
+
+
+def test_the_proof_that_opened_the_gate_is_told() -> None:
+    ours = (Location("g", repository="https://github.com/acme/a"),)
+    told = [
+        proof(provider(kind), kind, cred, replace(Settings(), ownership=ownership), claim)
+        for kind, cred, ownership, claim in (
+            (WITH_ACCOUNT, credential(account=OURS), OwnershipSettings(accounts={"thing": (OURS,)}), Claim(attested=True)),
+            (WITH_HOST, credential(host="db.acme.test"), OwnershipSettings(hosts=("db.acme.test",)), Claim()),
+            (KIND, credential(), OwnershipSettings(sources=("git:github.com/acme/*",)), Claim(attested=True, locations=ours)),
+            (KIND, credential(), OwnershipSettings(), Claim(attested=True)),
+            (KIND, credential(), OwnershipSettings(assume=True), Claim()),
+        )
+    ]
+    assert told == [
+        f"account {OURS}, read offline and declared",
+        "its host, declared",
+        "all its places, declared in [ownership] sources",
+        "an attestation",
+        "assumed, [ownership] assume",
+    ]
+    none = proof(provider(KIND), KIND, credential(), Settings(), Claim())
+    assert isinstance(none, Verdict)
+    assert none.reason == "not_owned"
 
 
 def test_half_a_pair_is_not_asked() -> None:

@@ -46,6 +46,8 @@ def _reasons(entry: Mapping[str, Any]) -> None:
     if "canary" in entry:
         by = entry["canary"]
         output.line(f"{'':{listing.SHORT}}  CANARY: touched only because {by['who']} allowed it until {by['until']}: {by['why']}")
+    if "ours_by" in entry:
+        output.line(f"{'':{listing.SHORT}}  ours by {entry['ours_by']}")
     if "urgency" in entry:
         output.line(f"{'':{listing.SHORT}}  priority {entry['priority']}: {entry['urgency']}")
     for book, why in entry["passed"].items():

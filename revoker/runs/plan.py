@@ -140,6 +140,7 @@ class _Planner:
         self.leaked: dict[str, Mapping[str, str]] = {}  # provider -> its authorities that leaked themselves
         self.mutations = 0
         self.attested: frozenset[str] = frozenset()
+        self.proofs: dict[str, str] = {}  # fingerprint -> what shows that it is ours
         self.bait: Mapping[str, canaries.Override] = {}
         self.homes: Mapping[str, Sequence[homes.Home]] = {}
 
@@ -166,6 +167,7 @@ class _Planner:
             claim = gate.Claim(row.fingerprint in self.attested, places, row.fingerprint in self.bait)
             verdict = gate.why_not(provider, kind, cred, self.settings, claim, self.now)
             if verdict is None:
+                self.proofs[row.fingerprint] = str(gate.proof(provider, kind, cred, self.settings, claim))
                 yield self._facts(row, cred)
                 return
             self.counted[_reason(verdict)] += 1
@@ -210,8 +212,8 @@ class _Planner:
         if not self.large:
             self._stop_at_limits(choice.playbook)
         urgent = priority(facts.row, rows_of.locations(self.store, facts.row.fingerprint), self.settings)
-        bait = self._bait(facts)
-        self.entries.append(_entry(facts, choice, steps, left_out) | {"priority": urgent[0], "urgency": urgent[1]} | bait)
+        more = {"ours_by": self.proofs[facts.row.fingerprint], **self._bait(facts)}
+        self.entries.append(_entry(facts, choice, steps, left_out) | {"priority": urgent[0], "urgency": urgent[1]} | more)
 
     def _bait(self, facts: Facts) -> dict[str, Any]:
         """Who let this canary be touched, for the plan's digest; nothing for any other credential."""

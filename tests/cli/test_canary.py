@@ -57,6 +57,7 @@ def test_a_canary_is_touched_only_while_a_recorded_override_lets_it(space: Space
 
     plan = space.cli("plan", "--playbook", "guided", "--as", "carol", "--json").json
     assert plan["credentials"][0]["canary"]["who"] == "alice"
+    assert plan["credentials"][0]["ours_by"] == "an attestation"
     for text in (space.cli("show", mark[:12]).out, space.cli("report", "--format", "md").out, space.cli("report").out):
         assert "alice let it be asked and changed until" in text
         assert WORD in text
