@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from revoker.config import OwnershipSettings, Settings
-from revoker.gate import Claim, is_foreign, owned_accounts, proof, public_place, why_not
+from revoker.gate import Claim, is_canary, is_foreign, owned_accounts, proof, public_place, why_not
 from revoker.model import Credential, Identity, Location, Secret, Validity, Verdict
 from revoker.sdk import Kind, Manual, Propagation, Provider, Reader, example_value
 
@@ -133,6 +133,24 @@ def test_the_proof_that_opened_the_gate_is_told() -> None:
     none = proof(provider(KIND), KIND, credential(), Settings(), Claim())
     assert isinstance(none, Verdict)
     assert none.reason == "not_owned"
+
+
+@pytest.mark.row("N-12")
+def test_an_override_opens_the_canary_s_gate_and_no_other() -> None:
+    def known_bait(cred: Credential, now: datetime) -> Verdict | None:
+        return Verdict(Validity.SKIPPED, "canary")
+
+    let, ours = Claim(canary=True), Claim(attested=True, canary=True)
+    canary = credential(key_id="CANARY-1")
+    for kind, own in ((KIND, ("CANARY-1",)), (replace(KIND, offline=(known_bait,)), ())):
+        assert is_canary(kind, canary, replace(Settings(), canaries=own), NOW)
+        assert reason(kind, canary, OwnershipSettings(), Claim(attested=True), canaries=own) == "canary"
+        assert reason(kind, canary, OwnershipSettings(), let, canaries=own) == "not_owned"
+        assert reason(kind, canary, OwnershipSettings(), ours, canaries=own) is None
+    both = replace(KIND, offline=(known_bait, example_value))
+    assert reason(both, credential("thing-CHANGEME"), OwnershipSettings(), ours) == "example"
+    assert not is_canary(KIND, canary, Settings(), NOW)
+    assert not is_canary(KIND, credential("thing-CHANGEME"), Settings(), NOW)
 
 
 def test_half_a_pair_is_not_asked() -> None:

@@ -35,6 +35,12 @@ def tell_lapsed(fingerprints: Sequence[str]) -> ExitCode:
     return ExitCode.UNKNOWN if fingerprints else ExitCode.DONE
 
 
+def tell_canaries(fingerprints: Sequence[str]) -> None:
+    """Say which canaries were asked: whoever watches them will call."""
+    for fingerprint in fingerprints:
+        output.tell(f"CANARY ASKED, by an override on record: {fingerprint}. Whoever watches it has been told by its alarm.")
+
+
 def close_finished(session: Session) -> list[str]:
     """Close the open incidents that are over, and say so; give their ids."""
     from revoker import audit

@@ -45,6 +45,7 @@ def once(session: Session, limit: int) -> RecheckSummary:
     for back in done.resurrected:
         output.tell(f"ALIVE AGAIN: {back.fingerprint} was proven dead and is accepted again.")
     closing.tell_lapsed(done.verified.lapsed)
+    closing.tell_canaries(done.verified.canaries)
     closing.finish(session)
     return done
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from revoker.cli import closing, listing, options, outcome, output
 from revoker.cli.session import now, session_of
 from revoker.errors import ExitCode
+
+if TYPE_CHECKING:
+    from revoker.verify import VerifySummary
 
 
 def command(
@@ -43,26 +46,28 @@ def command(
     ]
     numbers = listing.tally(after)
     code = outcome.worst(outcome.of_counts(numbers), closing.tell_lapsed(summary.lapsed))
-    for bait in summary.canaries:
-        output.tell(f"CANARY ASKED, by an override on record: {bait}. Whoever watches it has been told by its alarm.")
-    for name in summary.frozen:
-        output.tell(
-            f"{name}: most of what was live is refused at once. An outage is suspected, and nothing of it is declared dead."
-        )
+    _tell(summary)
     if as_json:
         made = json_document.listing("verify", after, listing.places(session.store, after))
-        output.document(
-            {
-                **made,
-                "asked": summary.asked,
-                "fresh": summary.fresh,
-                "frozen": list(summary.frozen),
-                "canaries": list(summary.canaries),
-            }
-        )
+        more = {
+            "asked": summary.asked,
+            "fresh": summary.fresh,
+            "frozen": list(summary.frozen),
+            "canaries": list(summary.canaries),
+        }
+        output.document({**made, **more})
         return code
     shown = listing.urgent_first(after)[: listing.MOST]
     if shown:
         output.table(listing.credentials(shown, listing.places(session.store, shown), now(), len(after) - len(shown)))
     output.line(f"{len(after)} credentials: {listing.counts(numbers)}. Asked {summary.asked}, fresh {summary.fresh}.")
     return code
+
+
+def _tell(summary: VerifySummary) -> None:
+    """What must not be overlooked."""
+    closing.tell_canaries(summary.canaries)
+    for name in summary.frozen:
+        output.tell(
+            f"{name}: most of what was live is refused at once. An outage is suspected, and nothing of it is declared dead."
+        )

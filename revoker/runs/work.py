@@ -90,8 +90,20 @@ class Turn:
         return f"revoker-{self.run.id}"
 
     def ask(self, do: Callable[[Pool], Awaitable[T]]) -> T:
-        """Run one async piece of work with a small egress pool of its own."""
+        """Run one async piece of work with a small egress pool of its own. Raises Parked for a canary that is left alone again."""
+        self.bait()
         return with_pool(self.work, do)
+
+    def bait(self) -> None:
+        """Raise Parked when this is a canary and its override has ended: it is neither asked nor changed any more."""
+        mark = self.run.fingerprint
+        if "canary" in self.entry and not canaries.allowed(self.work.store, [mark], self.now):
+            raise Parked(
+                "The override for this canary has ended.",
+                fingerprint=mark,
+                safe="nothing more was sent",
+                next=f"revoker canary allow {mark}, then revoker resume; or revoker cancel",
+            )
 
     def reader(self, pool: Pool) -> Reader:
         """A Reader for the leaked credential."""
@@ -137,14 +149,7 @@ class Turn:
         store, now, provider = self.work.store, self.now, self.provider.id
         if switches.is_stopped(store):
             raise Parked("The kill switch is on.", safe="nothing was sent", next="revoker start, then revoker resume")
-        mark = self.run.fingerprint
-        if "canary" in self.entry and not canaries.allowed(store, [mark], now):
-            raise Parked(
-                "The override for this canary has ended.",
-                fingerprint=mark,
-                safe="nothing was sent",
-                next=f"revoker canary allow {mark}, then revoker resume; or revoker cancel",
-            )
+        self.bait()
         limits = self.work.settings.limits
         most, total = limits.per_provider_per_hour, limits.per_hour
         if not switches.count_mutation(store, provider, now, limit=most, total=total):

@@ -179,6 +179,7 @@ class Fakery:
     changes: list[str] = field(default_factory=list)  # what was really changed, in order
     drop: list[str] = field(default_factory=list)
     refuse: dict[str, int] = field(default_factory=dict)  # call -> status
+    asked: int = 0  # requests of any sort
     last: bool = False  # each key is the last active one of its user
     admin: str = field(default_factory=lambda: value_of("fkra"))
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -193,6 +194,7 @@ class Fakery:
 
     def answer(self, method: str, path: str, bearer: str, body: dict[str, Any]) -> tuple[int, Any]:
         call = f"{method} {path}"
+        self.asked += 1
         if call in self.refuse:
             return self.refuse[call], {"error": {"code": "refused"}}
         if path == "/v1/me":

@@ -16,7 +16,7 @@ from revoker.runs import people, steps
 from revoker.runs.apply import apply
 from revoker.runs.engine import launch
 from revoker.runs.plan import make_plan
-from revoker.store import events, orphans, runs, switches
+from revoker.store import canaries, events, orphans, runs, switches
 from revoker.store.credentials import Selection
 from tests.runs.conftest import Build, Site, utc_now
 
@@ -70,7 +70,7 @@ def start(site: Site, book: Any = ROTATE) -> str:
         site.store, site.settings, Selection(), playbook=book.id, requester="dave", now=utc_now(), books={book.id: book}
     )
     if plan.approvals:
-        site.approved(plan.digest)
+        site.approved(plan.digest, *("alice", "bob", "carol")[: plan.approvals])
     return apply(site.store, site.settings, plan.digest, utc_now())[0]
 
 
@@ -292,6 +292,25 @@ def test_the_kill_switch_between_two_steps(vaulted: Site, bao: OpenBao) -> None:
     assert (row.state, vaulted.fakery.changes) == ("parked", ["issue key-2"])
     switches.set_stopped(vaulted.store, False, "carol", utc_now())
     assert go(vaulted, run_id).state == "done"
+
+
+@pytest.mark.row("N-12")
+def test_a_canary_s_run_parks_when_its_override_ends_and_goes_on_with_a_new_one(site: Site) -> None:
+    key, mark = leak(site)
+    watched = replace(site, settings=replace(site.settings, canaries=(mark,)))
+
+    def let(hours: int) -> None:
+        end = utc_now() + timedelta(hours=hours)
+        canaries.allow(site.store, mark, "alice", "a drill", end, utc_now(), signed_by=None)
+
+    let(1)
+    run_id, asked = start(watched, REVOKE), site.fakery.asked
+    row = go(watched, run_id, later=timedelta(hours=1))
+    assert (row.state, row.message.startswith("The override for this canary has ended.")) == ("parked", True)
+    assert (site.fakery.asked, site.fakery.changes) == (asked, [])  # not even a question
+    let(1)
+    assert go(watched, run_id).state == "done"
+    assert site.fakery.changes == [f"revoke {key.id}"]
 
 
 @pytest.mark.row("W-10")
