@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from revoker.ingest import pem
 from revoker.ingest.problems import Problems
@@ -14,6 +15,7 @@ from revoker.model import NOTHING, Finding, Location, Secret, ValueState
 
 LONGEST_VALUE = 64 * 1024
 LONGEST_TEXT = 1024
+HIDDEN = "***"
 
 MASKED = re.compile(r"requires login|<[a-z_ -]+>", re.IGNORECASE)
 HASH = re.compile(r"(?:sha\d+|md5|hmac)[:-]|\$(?:2[aby]|argon2\w*|scrypt|pbkdf2[\w-]*|[156y])\$|\{S?SHA\d*\}", re.IGNORECASE)
@@ -105,7 +107,7 @@ def finding(
     state = ValueState.PARTIAL if cut else state_of(value)
     secret = Secret(value) if state is ValueState.RAW else None
     if secret is not None:
-        place, rule = _without(value, place, rule)
+        place, rule, reported = _without(value, place), rule.replace(value, HIDDEN), reported and reported.replace(value, HIDDEN)
         parts = {name: part for name, part in parts.items() if value not in part} if parts else parts
     when = moment(at) if isinstance(at, str) and len(at) < 40 else None
     return Finding(rule, place, secret, state, parts, secret_parts, reported, when)
@@ -121,14 +123,21 @@ def _encodable(value: str) -> bool:
     return True
 
 
-def _without(value: str, place: Location, rule: str) -> tuple[Location, str]:
-    """Take the secret out of a file's name, a repository's address or a rule that repeats it."""
-    file, repository, image = place.file or "", place.repository or "", place.image or ""
-    if value in file or value in repository or value in image:
-        hidden = (text.replace(value, "***") or None for text in (file, repository, image))
-        file_, repository_, image_ = hidden
-        place = Location(place.source, file_, place.line, place.commit, image_, place.layer, repository_)
-    return place, rule.replace(value, "***")
+def _without(value: str, place: Location) -> Location:
+    """Take the secret, also in the form that it has in an address, out of every text of a place that repeats it."""
+    known = (place.file, place.commit, place.image, place.layer, place.repository)
+    shapes = {value, quote(value, safe="")}
+    if not any(shape in text for text in known if text for shape in shapes):
+        return place
+    hidden = [text and _hide(text, shapes) for text in known]
+    file, commit, image, layer, repository = hidden
+    return Location(place.source, file, place.line, commit, image, layer, repository)
+
+
+def _hide(text: str, shapes: Iterable[str]) -> str:
+    for shape in shapes:
+        text = text.replace(shape, HIDDEN)
+    return text
 
 
 def variable_before(match: object) -> str | None:

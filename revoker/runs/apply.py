@@ -65,8 +65,8 @@ def _unchanged(digest: str, document: Mapping[str, Any], settings: Settings, now
         raise ApprovalRefused("The plan is expired.", safe="nothing was started", next=AGAIN)
     if digests.policy(settings) != document["policy"]:
         raise ApprovalRefused(
-            "The configuration has changed since the plan was made: approvals, approvers, limits, ownership, destinations "
-            "or endpoints.",
+            "The configuration has changed since the plan was made: approvals, approvers, limits, ownership, canaries, "
+            "authorities, Vault, destinations, consumers or endpoints.",
             safe="nothing was started",
             next=AGAIN,
         )

@@ -59,9 +59,14 @@ def _theirs(package: str) -> Iterator[Path]:
 
 
 def policy(settings: Settings) -> str:
-    """The version of what the operator decided: approvals, approvers, limits, ownership, destinations, endpoints."""
-    names = ("approvals", "approvers", "limits", "ownership", "destinations", "consumers", "endpoints", "canaries")
-    return digest({name: _plain(getattr(settings, name)) for name in names})[:32]
+    """The version of what the operator decided: who may approve what, whose it is, who acts, and where a new secret goes.
+
+    Of an authority it is the references and ids, never a secret; of Vault its address and namespace, not how we log in.
+    """
+    names = ("approvals", "approvers", "limits", "ownership", "destinations", "consumers", "endpoints", "canaries", "authority")
+    decided = {name: _plain(getattr(settings, name)) for name in names}
+    vault = settings.vault and [settings.vault.addr, settings.vault.namespace]
+    return digest({**decided, "vault": vault})[:32]
 
 
 def instant(moment: datetime) -> str:

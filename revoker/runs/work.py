@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from revoker import audit
+from revoker import audit, gate
 from revoker.config import Settings
 from revoker.errors import NotBound, Parked
-from revoker.model import Bound, Credential, Effect, Proof, Unbound
+from revoker.model import Bound, Credential, Effect, Proof, Status, Unbound
 from revoker.runs import responder
 from revoker.runs.crashpoints import reach
 from revoker.runs.facts import Bindings, bind_all
@@ -29,6 +29,7 @@ from revoker.store.credentials import Selection
 if TYPE_CHECKING:
     from revoker.egress.http import Pool
     from revoker.runs.pulse import Pulse
+    from revoker.store.credentials import CredentialRow
     from revoker.store.database import Store
     from revoker.store.runs import JournalRow, RunRow
 
@@ -189,12 +190,14 @@ def planned_action(turn: Turn) -> Action:
 
 
 async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound:
-    """Bind again right before a change. Raises NotBound when another target than the approved one comes out.
+    """Bind again right before a change.
 
+    Raises NotBound when another target than the approved one comes out, or when the credential must not be touched any more.
     Raises Parked when none comes out and an answer stayed away: the same question may have an answer later.
     """
     only = [action.id]
     row = rows_of.select(turn.work.store, Selection(fingerprint=(turn.run.fingerprint,)))[0]
+    still_ours(turn, row)
     accepted, where = row.live_at is not None, turn.provider.id
     settings = turn.work.settings
     leaked = await asyncio.to_thread(responder.leaked, turn.work.store, settings, turn.provider)
@@ -220,6 +223,24 @@ async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound
             next="revoker plan, and approve the new one",
         )
     return target
+
+
+def still_ours(turn: Turn, row: CredentialRow) -> None:
+    """Raise NotBound, before anybody is asked, for what became a canary, somebody else's or an accepted one since the approval."""
+    settings, why = turn.work.settings, ""
+    if gate.is_own_canary(turn.credential, settings):
+        why = "is on the list of canaries now"
+    elif gate.is_foreign(turn.provider.id, row.identity, settings):
+        why = "belongs to an account that is not among yours"
+    elif row.status in (Status.ACCEPTED, Status.SKIPPED):
+        why = f"is {row.status.value} now"
+    if why:
+        raise NotBound(
+            f"The credential {why}.",
+            fingerprint=turn.run.fingerprint,
+            safe="nothing was sent",
+            next=f"revoker cancel {turn.run.id}",
+        )
 
 
 def outlives(turn: Turn, action: Action) -> timedelta | None:

@@ -501,6 +501,7 @@ def test_moto_tells_the_last_use_of_any_key_of_the_account(known: Settings) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.row("W-2", "W-3")
 def test_moto_wrong_pairs_and_foreign_keys(known: Settings) -> None:
     ours, foreign = leaked("pair"), leaked("partner", account=THEIRS)
     mixed = credential(ours.parts["key_id"], foreign.secret.reveal())

@@ -128,6 +128,8 @@ def test_time_runs_out(site: Site) -> None:
         "[approvals]\nrevoke = 0\n",
         '[ownership.accounts]\nfakery = ["others"]\n',
         '[[destination]]\nkind = "fakery_key"\npath = "secret/x"\n',
+        '[vault]\naddr = "http://127.0.0.1:9/"\n',
+        '[authority.other]\nadmin = "env:ANOTHER"\n',
     ],
 )
 @pytest.mark.row("W-4")

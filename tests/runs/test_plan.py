@@ -78,6 +78,7 @@ def test_without_authority_a_step_falls_to_a_person(site: Site, monkeypatch: pyt
     assert "no_match" in entry["steps"][0]["why"]
 
 
+@pytest.mark.row("W-3")
 def test_a_stranger_is_told_and_not_touched(build: Build) -> None:
     site = build("[ownership.accounts]\nfakery = ['others']\n")
     site.add(site.fakery.add().value)
@@ -171,6 +172,7 @@ def test_a_hundred_thousand_that_need_nothing_cost_little(site: Site) -> None:
     assert plan.document["counted"] == {"status dead": 100_000}
 
 
+@pytest.mark.row("W-6", "W-10")
 def test_a_plan_beyond_a_limit_is_made_when_asked_for_and_needs_more_approvals(build: Build) -> None:
     site = build("[limits]\nmutations_per_run = 3\nper_hour = 2\n")
     for _ in range(4):

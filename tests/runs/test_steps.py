@@ -17,6 +17,7 @@ from revoker.runs.apply import apply
 from revoker.runs.engine import launch
 from revoker.runs.plan import make_plan
 from revoker.store import canaries, events, orphans, runs, switches
+from revoker.store import credentials as rows_of
 from revoker.store.credentials import Selection
 from tests.runs.conftest import Build, Site, utc_now
 
@@ -255,6 +256,47 @@ def test_a_moved_target_stops_before_the_call(vaulted: Site, bao: OpenBao) -> No
     assert row.state == "failed"
     assert "another target" in row.message
     assert vaulted.fakery.changes == []
+
+
+@pytest.mark.parametrize("change", ["canary", "foreign", "accepted"])
+@pytest.mark.row("W-3", "W-4", "N-12")
+def test_what_must_not_be_touched_any_more_is_not_even_asked_about(
+    build: Build, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Approved and started; then it is on the list of canaries, in nobody's account of ours, or accepted."""
+    site, asked = build(), []
+    _, fingerprint = leak(site)
+    run_id, plain = start(site, REVOKE), site.fakery.answer
+    settings, ownership = site.settings, replace(site.settings.ownership, accounts={"fakery": ("others",)})
+    if change == "accepted":
+        rows_of.accept(site.store, fingerprint, "carol", "a test system", utc_now())
+    else:
+        settings = replace(settings, canaries=(fingerprint,)) if change == "canary" else replace(settings, ownership=ownership)
+
+    def answer(*sent: Any) -> Any:
+        asked.append(sent)
+        return plain(*sent)
+
+    monkeypatch.setattr(site.fakery, "answer", answer)
+    row = go(replace(site, settings=settings), run_id)
+    assert (row.state, asked) == ("failed", []), row.message
+    assert "nothing was sent" in row.message
+
+
+@pytest.mark.row("W-12")
+def test_without_a_durable_record_no_change_leaves(build: Build) -> None:
+    site = build('[audit]\nanchor_file = "anchor.jsonl"\n')
+    leak(site)
+    run_id, anchor = start(site, REVOKE), site.folder / "anchor.jsonl"
+    anchor.rename(kept := site.folder / "kept.jsonl")
+    anchor.mkdir()
+    row = go(site, run_id)
+    assert (row.state, site.fakery.changes) == ("parked", []), row.message
+    anchor.rmdir()
+    kept.rename(anchor)
+    assert go(site, run_id).state == "done"
+    assert site.fakery.changes == ["revoke key-1"]
+    assert audit.check(site.store).ok
 
 
 REVOKE = parse("only-revoke", {"title": "t", "effects": ["revoke"], "step": [{"id": "remove", "do": "revoke"}, {"do": "prove"}]})

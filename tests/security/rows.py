@@ -178,12 +178,12 @@ ROWS: tuple[Row, ...] = (
     Row(
         "W-3",
         "A finding makes our administrator's credential act in somebody else's account",
-        "The verified identity must be in a declared account, and so must the account of the target",
+        "Once accounts are declared, the verified identity and the account of the target must be among them; looked at again before each change",
     ),
     Row(
         "W-4",
         "Something changes between the approval and the call",
-        "The approval signs plan, targets, provider definition, playbook and policy; each is computed again before the call",
+        "The approval signs plan, targets, provider definition, playbook and policy; all are compared again at the start, and plan, definition, target and ownership once more before each change",
     ),
     Row("W-5", "An approval is used twice", "Single use, bound to its plan, used up in the transaction that starts the runs"),
     Row(
@@ -199,7 +199,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "W-8",
         "One tenant reads or changes another's",
-        "A store belongs to one tenant: its key and its id are part of every sealed value and of the audit chain",
+        "A store belongs to one tenant: its own key seals its values and makes its fingerprints, its id is in the audit chain",
     ),
     Row("W-9", "A forged or repeated webhook", "Ours are signed over the raw bytes with time and id; we take none in"),
     Row(
