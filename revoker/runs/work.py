@@ -197,7 +197,8 @@ async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound
     """
     only = [action.id]
     row = rows_of.select(turn.work.store, Selection(fingerprint=(turn.run.fingerprint,)))[0]
-    still_ours(turn, row)
+    if action.effect is not Effect.RESTORE:  # giving back what was taken by mistake stays possible
+        still_ours(turn, row)
     accepted, where = row.live_at is not None, turn.provider.id
     settings = turn.work.settings
     leaked = await asyncio.to_thread(responder.leaked, turn.work.store, settings, turn.provider)
