@@ -229,7 +229,7 @@ async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound
 def still_ours(turn: Turn, row: CredentialRow) -> None:
     """Raise NotBound, before anybody is asked, for what became a canary, somebody else's or an accepted one since the approval."""
     settings, why = turn.work.settings, ""
-    if gate.is_own_canary(turn.credential, settings):
+    if gate.is_own_canary(turn.credential, settings) and "canary" not in turn.entry:  # an override that was approved stands in it
         why = "is on the list of canaries now"
     elif gate.is_foreign(turn.provider.id, row.identity, settings):
         why = "belongs to an account that is not among yours"
