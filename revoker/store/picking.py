@@ -15,11 +15,13 @@ from revoker.store.times import micros
 def pick(store: Store, owner: str, now: datetime, most: int, rest: timedelta) -> list[str]:
     """Take up to so many runs that can go on now, the most urgent first: ready, waiting and due, parked for `rest`.
 
+    Also one that is `running` and has no worker: its executor was declared dead, woke up, and wrote once more before it learnt of that.
+
     On PostgreSQL any number of workers pick at the same time, and no run is given out twice. A `rest` of 0 leaves parked
     ones to people.
     """
     table, at = schema.runs.c, micros(now)
-    can = [table.state == "ready", sa.and_(table.state == "waiting", table.due_at <= at)]
+    can = [table.state.in_(("ready", "running")), sa.and_(table.state == "waiting", table.due_at <= at)]
     if rest:
         can.append(sa.and_(table.state == "parked", table.updated_at <= micros(now - rest)))
     query = sa.select(table.id).where(table.worker.is_(None), sa.or_(*can))

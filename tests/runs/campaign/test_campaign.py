@@ -176,7 +176,7 @@ def ended(site: Site) -> Counter[str]:
 
 def through(site: Site, crowd: Crowd, night: Night, chance: random.Random) -> None:
     """The night, and then the morning until all have ended."""
-    limit, harmed, share = time.monotonic() + 120 + RUNS * 1.5, time.monotonic(), 0.0
+    limit, harmed, share = time.monotonic() + 180 + RUNS * 4, time.monotonic(), 0.0
     while time.monotonic() < limit:
         crowd.keep()
         night.look(share)
