@@ -39,8 +39,15 @@ def error_of(answer: Answer, what: str, *, changes: bool) -> RevokerError:
     )
 
 
-def unreachable(reason: str) -> Parked:
-    """Nothing reached Vault."""
+def unreachable(reason: str, *, sent: bool = True) -> Parked:
+    """Nothing came back from Vault, and with `sent` False nothing reached it. Waiting does not help a wrong certificate."""
+    if reason == "tls" and not sent:
+        return Parked(
+            "Vault's certificate is of an authority that is not trusted, for another name, or out of date.",
+            safe="nothing was sent to Vault, not even the token",
+            next="put Vault's authority into the file of [network] ca_bundle and the certificate's name into [vault] addr; "
+            "then revoker resume",
+        )
     return Parked(f"Vault cannot be reached ({reason}).", safe=NOTHING_CHANGED, next=RESUME)
 
 

@@ -114,7 +114,7 @@ class Session:
         try:
             return vault_http.send(client, method, path, body, headers)
         except NotSent as error:
-            raise unreachable(error.reason) from None
+            raise unreachable(error.reason, sent=False) from None
         except EgressRefused:
             raise
         except Lost as error:
