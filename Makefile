@@ -28,7 +28,7 @@ format: .venv/dev.done
 	$(BIN)/ruff format .
 
 security: .venv/dev.done  ## run the tests of docs/security.md and write the page with their results
-	$(BIN)/python -m pytest -m row -n auto --dist loadfile --no-loadscope-reorder --security-page docs/security.md
+	$(BIN)/python -m pytest -m row -n auto --dist loadfile --no-loadscope-reorder --security-page=docs/security.md
 
 campaign: .venv/dev.done  ## RUNS rotations by four workers on a bad night; prints what was lost, doubled or hit by mistake (docs/faults.md)
 	CAMPAIGN_RUNS=$(RUNS) $(BIN)/python -m pytest -q tests/runs/campaign
