@@ -86,6 +86,16 @@ class Engine:
         """The runs that this executor has now."""
         return picking.held_by(self.store, self.lease.executor)
 
+    def pick_up(self) -> list[str]:
+        """Start what this executor has and no workflow of it carries out; the runs.
+
+        A database that goes away between the pick and the start leaves such ones. Only what is still ours after its workflow
+        was found ended counts: one that ends meanwhile gives its run back first.
+        """
+        idle = [run_id for run_id in self.under_way() if not self._is_active(run_id)]
+        ours = self.under_way() if idle else []
+        return self.start(run_id for run_id in idle if run_id in ours)
+
     def stop(self) -> None:
         """Begin no further step: what is under way ends its step, and its run is given back."""
         from revoker.runs import engine_flow

@@ -54,6 +54,9 @@ class Worker:
             freed = self.engine.free()
             if freed:
                 log.info("freed", runs=len(freed))
+            left = self.engine.pick_up()
+            if left:
+                log.info("picked_up", runs=len(left))
             if idle:
                 self.idle()
         except StoreError as error:
@@ -87,6 +90,7 @@ class Worker:
         self.engine.stop()
         while self.engine.under_way():
             self._still_ours()
+            self.engine.pick_up()  # to be given back
             threading.Event().wait(0.1)
 
 

@@ -102,7 +102,6 @@ def test_a_run_goes_on_until_it_ends(store: Store, fingerprint: str) -> None:
 
 
 @pytest.mark.row("F7")
-@pytest.mark.row("F7")
 def test_a_late_write_of_a_dead_worker_leaves_no_run_behind(store: Store, fingerprint: str) -> None:
     """Found by a campaign: freed as ready, then written as running by its old worker, it was picked by nobody ever after."""
     (run,) = runs.create_runs(store, PLAN, [(fingerprint, "revoke-now")], NOW, needed=0)
@@ -115,6 +114,7 @@ def test_a_late_write_of_a_dead_worker_leaves_no_run_behind(store: Store, finger
     assert not runs.set_run(store, run.id, "running", "remove", "", NOW, owner="one", fence=fence)
 
 
+@pytest.mark.row("F7")
 def test_a_claim_is_held_by_one_and_its_fence_grows(store: Store) -> None:
     assert runs.claim(store, "fp", "r1", "w1", NOW, LEASE) == 1
     assert runs.claim(store, "fp", "r1", "w2", NOW, LEASE) is None
