@@ -10,6 +10,7 @@ from revoker import audit
 from revoker.errors import UsageError
 from revoker.model import Effect, Status
 from revoker.runs import destination, prove
+from revoker.runs.remembered import last_suspension
 from revoker.runs.work import DONE, Done, Turn
 from revoker.store import credentials as rows_of
 from revoker.store import events, picking
@@ -26,9 +27,12 @@ def guide(turn: Turn) -> Done:
     if said is None and not past:
         _tell(turn, "guide", {"manual": turn.step.get("manual"), "why": turn.step.get("why", "")})
         turn.write("intent", {"told": True})
+    if said is not None and _is_suspended(turn) and not _ended_by_hand(turn):
+        turn.write("observed", {"until": (turn.now + ASK_AGAIN).isoformat()})
+        return Done(
+            "waiting", f"{said} says that it is revoked: it stays contained until its provider shows it as suspended no more"
+        )
     if said is not None or _shown(turn):
-        if said is not None:
-            _ended_by_hand(turn)
         turn.settle({"result": "done", "confirmed_by": said, "shown": said is None})
         return DONE
     turn.write("observed", {"until": (turn.now + ASK_AGAIN).isoformat()})
@@ -88,13 +92,21 @@ def _is_suspended(turn: Turn) -> bool:
     return turn.step.get("instead_of") == "revoke" and prove.row_of(turn).status is Status.CONTAINED
 
 
-def _ended_by_hand(turn: Turn) -> None:
-    """A person says that a suspended one is revoked: from here on what its provider refuses, over the whole window, is the proof."""
-    if _is_suspended(turn):
-        lasts = max((rest.lasts for rest in turn.kind.residual if rest.lasts is not None), default=None)
-        rows_of.record_change(
-            turn.work.store, turn.run.fingerprint, Effect.REVOKE, turn.now, residual=lasts, held=turn.held, acked=False
-        )
+def _ended_by_hand(turn: Turn) -> bool:
+    """A person says that a suspended one is revoked. It counts when its provider shows it as suspended no more, and refuses it still.
+
+    From then on its refusals, over the whole window, are the proof. The word alone would let the suspension pass for a death.
+    """
+    found = turn.ask(
+        lambda pool: last_suspension(turn.work.store, turn.run.fingerprint, turn.kind, turn.credential, turn.reader(pool))
+    )
+    if found is None or found[1] is not False or not prove.is_refused(turn):
+        return False
+    lasts = max((rest.lasts for rest in turn.kind.residual if rest.lasts is not None), default=None)
+    rows_of.record_change(
+        turn.work.store, turn.run.fingerprint, Effect.REVOKE, turn.now, residual=lasts, held=turn.held, acked=False
+    )
+    return True
 
 
 def _proof_follows(turn: Turn) -> bool:

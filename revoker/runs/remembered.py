@@ -40,17 +40,25 @@ def _cannot_say(target: Bound | Unbound | None) -> bool:
 
 async def _still_suspended(store: Store, fingerprint: str, kind: Kind, cred: Credential, reader: Reader) -> Bound | None:
     """The target of the last suspension, if the authority sees it suspended now."""
+    found = await last_suspension(store, fingerprint, kind, cred, reader)
+    return found[0] if found is not None and found[1] else None
+
+
+async def last_suspension(
+    store: Store, fingerprint: str, kind: Kind, cred: Credential, reader: Reader
+) -> tuple[Bound, bool | None] | None:
+    """What the last acknowledged suspension hit, and whether the authority sees it suspended now (None: it cannot tell)."""
     observers = {action.id: action.observe for action in kind.actions if action.effect is Effect.SUSPEND}
     for run_id, step in _suspensions(store, fingerprint):
         observe = observers.get(str(step["action"]))
         if observe is None:
             return None
+        how = f"bound when {run_id} suspended it, and seen suspended now"
         planned = Bound(cred, step["target"], Proof(step["proof"]), step["how"], step["account"], dict(step["extra"]))
         try:
-            seen = await observe(planned, reader)
+            return replace(planned, how=how), await observe(planned, reader)
         except RevokerError:
             return None
-        return replace(planned, how=f"bound when {run_id} suspended it, and seen suspended now") if seen else None
     return None
 
 

@@ -25,19 +25,23 @@ def test_a_suspended_one_that_a_person_revokes_dies_by_refusals_after_it(site: S
     key, fingerprint = leak(site)
     assert go(site, start(site, FREEZE)).state == "done"
     acked = site.row(fingerprint).acked_at
-    site.fakery.admin = "another"  # nobody may revoke it by the API any more
+    admin, site.fakery.admin = site.fakery.admin, "another"  # nobody may revoke it by the API any more
     plan = make_plan(site.store, site.settings, Selection(), playbook="revoke-now", requester="dave", now=utc_now())
     assert plan.entries[0]["steps"][0]["instead_of"] == "revoke"
     (run_id,) = apply(site.store, site.settings, plan.digest, utc_now())
     row = go(site, run_id)
     assert (row.state, row.step) == ("waiting", plan.entries[0]["steps"][0]["id"])
     assert site.row(fingerprint).status is Status.CONTAINED
-    del site.fakery.keys[key.id]
     people.confirm(site.store, run_id, row.step, who="erin", now=utc_now())
+    assert "erin says" in go(site, run_id).message, "nothing but the word, and nobody who may look"
+    site.fakery.admin = admin
+    assert "erin says" in go(site, run_id, later=timedelta(hours=2)).message, "the provider still shows it suspended"
+    assert site.row(fingerprint).status is Status.CONTAINED
+    del site.fakery.keys[key.id]
     assert go(site, run_id, inline=timedelta()).state in ("waiting", "running", "done")
     after = site.row(fingerprint)
     assert (after.status in (Status.DYING, Status.DEAD), after.acked_at) == (True, acked)
-    assert go(site, run_id, later=timedelta(hours=1)).state == "done"
+    assert go(site, run_id, later=timedelta(hours=3)).state == "done"
     assert (site.row(fingerprint).status, site.row(fingerprint).refusals >= 2) == (Status.DEAD, True)
 
 
