@@ -15,8 +15,9 @@ from revoker.errors import RevokerError
 from revoker.lab.servers import OpenBao
 from revoker.runs import prove, vaulting
 from tests.runs.conftest import Build
+from tests.runs.points import Points
 from tests.runs.test_crash import Scene
-from tests.runs.test_faults import Points, mended
+from tests.runs.test_faults import mended
 from tests.runs.test_steps import go
 
 pytestmark = [pytest.mark.slow, pytest.mark.row("F19")]

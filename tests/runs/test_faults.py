@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from revoker.lab.servers import OpenBao, bao_call
-from revoker.runs import change, chosen, issue, prove, steps, vaulting, work
+from revoker.runs import prove, vaulting
 from revoker.store import orphans, runs
 from tests.runs.conftest import Build
+from tests.runs.points import Points
 from tests.runs.test_crash import Scene
 from tests.runs.test_steps import go
 
@@ -49,25 +50,6 @@ def mend(scene: Scene) -> None:
     scene.fakery.drop.clear()
 
 
-class Points:
-    """Counts the points, and does something at one of them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.names: list[str] = []
-        self.at: int = 0
-        self.do: Callable[[], Any] = lambda: None
-        for module in (change, chosen, issue, steps, vaulting, work):
-            monkeypatch.setattr(module, "reach", self.reach)
-
-    def reach(self, name: str) -> None:
-        self.names.append(name)
-        if len(self.names) == self.at:
-            self.do()
-
-    def arm(self, at: int, do: Callable[[], Any]) -> None:
-        self.names, self.at, self.do = [], at, do
-
-
 @pytest.mark.parametrize("fault", [(seal, unseal), (down, up), (cut, mend)], ids=["sealed", "down", "cut"])
 @pytest.mark.row("F12")
 def test_broken_at_every_point_and_mended(
@@ -96,7 +78,7 @@ def test_broken_at_every_point_and_mended(
 
 def mended(scene: Scene, fault: Fault, points: Points) -> None:
     """Mend what broke, go on, and look at the end."""
-    where = points.names[points.at - 1]
+    where = points.names[int(points.at) - 1]
     scene.check_order()
     fault[1](scene)
     points.at = 0

@@ -10,7 +10,6 @@ import pytest
 from revoker import audit, catalog, secrets
 from revoker.lab.servers import OpenBao, PostgreSQL, bao_call, run_sql
 from revoker.model import Credential, Finding, Location, Secret, Status
-from revoker.runs import change, chosen, issue, steps, vaulting, work
 from revoker.runs.apply import apply
 from revoker.runs.plan import make_plan
 from revoker.store import credentials as rows_of
@@ -18,6 +17,7 @@ from revoker.store import incidents, orphans, runs
 from revoker.store.credentials import Selection
 from revoker.verify import verify
 from tests.runs.conftest import Build, Site, utc_now
+from tests.runs.points import Points, places
 from tests.runs.test_steps import go
 
 pytestmark = pytest.mark.slow
@@ -27,22 +27,8 @@ class Stopped(BaseException):
     """Stands for the death of the process: nothing of ours catches it."""
 
 
-class Points:
-    """Counts the points, and stops at one of them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.names: list[str] = []
-        self.at = 0
-        for module in (change, chosen, issue, steps, vaulting, work):
-            monkeypatch.setattr(module, "reach", self.reach)
-
-    def reach(self, name: str) -> None:
-        self.names.append(name)
-        if len(self.names) == self.at:
-            raise Stopped(name)
-
-    def again(self, at: int) -> None:
-        self.names, self.at = [], at
+def stop() -> None:
+    raise Stopped
 
 
 @pytest.fixture
@@ -159,20 +145,20 @@ def test_stopped_at_every_point(
     check_end(site, bao, old, run_id, "db-1")
     names = list(points.names)
     assert len(names) > 15
-    for number in range(1, len(names) + 1):
-        points.again(0)
-        site, old, run_id = database(number + 1)
-        points.again(number)
+    for number, at in enumerate(places(names), 2):
+        points.arm(0, stop)
+        site, old, run_id = database(number)
+        points.arm(at, stop)
         try:
             go(site, run_id)
         except Stopped:
             pass
         else:
-            raise AssertionError(f"{names[number - 1]} was not reached")
-        never_without(bao, old, f"db-{number + 1}")
-        points.again(0)
+            assert isinstance(at, int), f"{at} was not reached"
+        never_without(bao, old, f"db-{number}")
+        points.arm(0, stop)
         go(site, run_id)
-        check_end(site, bao, old, run_id, f"db-{number + 1}")
+        check_end(site, bao, old, run_id, f"db-{number}")
         site.store.engine.dispose()
 
 
