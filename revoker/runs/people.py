@@ -8,11 +8,8 @@ from typing import Any
 
 from revoker import audit
 from revoker.errors import UsageError
-from revoker.model import Effect, Status
-from revoker.runs import destination, prove
-from revoker.runs.remembered import last_suspension
+from revoker.runs import by_hand, destination, prove
 from revoker.runs.work import DONE, Done, Turn
-from revoker.store import credentials as rows_of
 from revoker.store import events, picking
 from revoker.store import runs as run_rows
 from revoker.store.database import Store
@@ -21,21 +18,23 @@ ASK_AGAIN = timedelta(hours=1)
 
 
 def guide(turn: Turn) -> Done:
-    """Tell a person what to do, and go on when the provider or Vault shows that it is done, or the person says so."""
+    """Tell a person what to do, and go on when the provider or Vault shows that it is done, or the person says so.
+
+    Of a suspended one only the provider's record shows it: see by_hand.py.
+    """
     past = turn.past()
     said = next((row.data["confirmed_by"] for row in past if "confirmed_by" in row.data), None)
+    suspended = by_hand.is_suspended(turn)
+    seen = by_hand.look(turn) if suspended else {}
     if said is None and not past:
         _tell(turn, "guide", {"manual": turn.step.get("manual"), "why": turn.step.get("why", "")})
-        turn.write("intent", {"told": True})
-    if said is not None and _is_suspended(turn) and not _ended_by_hand(turn):
-        turn.write("observed", {"until": (turn.now + ASK_AGAIN).isoformat()})
-        return Done(
-            "waiting", f"{said} says that it is revoked: it stays contained until its provider shows it as suspended no more"
-        )
-    if said is not None or _shown(turn):
-        turn.settle({"result": "done", "confirmed_by": said, "shown": said is None})
+        turn.write("intent", {"told": True, by_hand.SEEN: seen})
+    if by_hand.is_revoked(turn, past, seen) if suspended else said is not None or _shown(turn):
+        turn.settle({"result": "done", "confirmed_by": said, "shown": said is None or suspended})
         return DONE
-    turn.write("observed", {"until": (turn.now + ASK_AGAIN).isoformat()})
+    turn.write("observed", {"until": (turn.now + ASK_AGAIN).isoformat(), by_hand.SEEN: seen})
+    if said is not None:
+        return Done("waiting", f"{said} says that it is revoked: it stays contained until its provider's record shows it")
     return Done("waiting", f"waits for a person: {_what(turn)}")
 
 
@@ -80,39 +79,9 @@ def _shown(turn: Turn) -> bool:
         place = destination.open_place(turn) if turn.step.get("destination") else None
         found = destination.fingerprint_at(turn, place.before, place.fields) if place is not None else None
         return found is not None and found != turn.run.fingerprint
-    if _is_suspended(turn):
-        return False
-    if instead_of in ("revoke", "suspend") or _proof_follows(turn):
+    if instead_of in ("revoke", "suspend") or by_hand.proof_follows(turn):
         return prove.is_refused(turn)
     return False
-
-
-def _is_suspended(turn: Turn) -> bool:
-    """A revocation by hand of a suspended one: it is refused already, which says nothing about the revocation."""
-    return turn.step.get("instead_of") == "revoke" and prove.row_of(turn).status is Status.CONTAINED
-
-
-def _ended_by_hand(turn: Turn) -> bool:
-    """A person says that a suspended one is revoked. It counts when its provider shows it as suspended no more, and refuses it still.
-
-    From then on its refusals, over the whole window, are the proof. The word alone would let the suspension pass for a death.
-    """
-    found = turn.ask(
-        lambda pool: last_suspension(turn.work.store, turn.run.fingerprint, turn.kind, turn.credential, turn.reader(pool))
-    )
-    if found is None or found[1] is not False or not prove.is_refused(turn):
-        return False
-    lasts = max((rest.lasts for rest in turn.kind.residual if rest.lasts is not None), default=None)
-    rows_of.record_change(
-        turn.work.store, turn.run.fingerprint, Effect.REVOKE, turn.now, residual=lasts, held=turn.held, acked=False
-    )
-    return True
-
-
-def _proof_follows(turn: Turn) -> bool:
-    steps = turn.entry["steps"]
-    at = [step["id"] for step in steps].index(turn.step["id"])
-    return at + 1 < len(steps) and steps[at + 1]["do"] == "prove"
 
 
 def _what(turn: Turn) -> str:

@@ -7,7 +7,7 @@ authority sees that it is suspended now. Anything less, and a person has to look
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from revoker.errors import RevokerError
@@ -19,6 +19,16 @@ from revoker.store import plans
 from revoker.store import runs as run_rows
 from revoker.store.credentials import CredentialRow
 from revoker.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """One suspension that the provider acknowledged."""
+
+    run_id: str
+    action: str
+    target: Bound
+
 
 NEXT = (Effect.REVOKE, Effect.RESTORE, Effect.END_SESSIONS)
 
@@ -40,37 +50,30 @@ def _cannot_say(target: Bound | Unbound | None) -> bool:
 
 async def _still_suspended(store: Store, fingerprint: str, kind: Kind, cred: Credential, reader: Reader) -> Bound | None:
     """The target of the last suspension, if the authority sees it suspended now."""
-    found = await last_suspension(store, fingerprint, kind, cred, reader)
-    return found[0] if found is not None and found[1] else None
-
-
-async def last_suspension(
-    store: Store, fingerprint: str, kind: Kind, cred: Credential, reader: Reader
-) -> tuple[Bound, bool | None] | None:
-    """What the last acknowledged suspension hit, and whether the authority sees it suspended now (None: it cannot tell)."""
     observers = {action.id: action.observe for action in kind.actions if action.effect is Effect.SUSPEND}
-    for run_id, step in _suspensions(store, fingerprint):
-        observe = observers.get(str(step["action"]))
+    for last in suspensions(store, fingerprint, cred):
+        observe = observers.get(last.action)
         if observe is None:
             return None
-        how = f"bound when {run_id} suspended it, and seen suspended now"
-        planned = Bound(cred, step["target"], Proof(step["proof"]), step["how"], step["account"], dict(step["extra"]))
         try:
-            return replace(planned, how=how), await observe(planned, reader)
+            seen = await observe(last.target, reader)
         except RevokerError:
             return None
+        return replace(last.target, how=f"bound when {last.run_id} suspended it, and seen suspended now") if seen else None
     return None
 
 
-def _suspensions(store: Store, fingerprint: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The planned steps whose suspension was acknowledged, the newest first."""
+def suspensions(store: Store, fingerprint: str, cred: Credential) -> Iterator[Suspension]:
+    """What approved runs suspended, as it was planned, to look at it; the newest first."""
     for run in reversed(run_rows.list_runs(store, fingerprint=[fingerprint])):
         document = plans.load_plan(store, run.plan_digest).document
         steps: list[Mapping[str, Any]] = next(
             (e["steps"] for e in document["credentials"] if e["fingerprint"] == fingerprint), []
         )
         done = {row.step for row in run_rows.journal(store, run.id) if _acknowledged(row)}
-        yield from ((run.id, step) for step in reversed(steps) if step["id"] in done)
+        for step in (step for step in reversed(steps) if step["id"] in done):
+            target = Bound(cred, step["target"], Proof(step["proof"]), step["how"], step["account"], dict(step["extra"]))
+            yield Suspension(run.id, str(step["action"]), target)
 
 
 def _acknowledged(row: run_rows.JournalRow) -> bool:

@@ -431,6 +431,7 @@ def test_moto_rotation_of_a_key(known: Settings) -> None:
         to = real.bound(known, cred, action)
         real.change(known, to, action)
         assert real.observe(known, to, action) is True
+        assert real.observe(known, to, "revoke") is (action == "revoke"), "a suspended one is not taken for a deleted one"
         assert real.verify(known, cred).validity is after
     assert real.verify(known, fresh).validity is Validity.LIVE, "another key of the user was touched"
 

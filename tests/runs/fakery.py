@@ -100,12 +100,17 @@ async def revoke(bound: Bound, api: Writer) -> Receipt:
 
 
 def has(*statuses: str) -> Observer:
+    """As real ones: of a key that is listed no more, only whoever looks for that can tell anything."""
+
     async def observe(bound: Bound, api: Reader) -> bool | None:
         reply = await api.get("/v1/keys", auth=as_authority(api, "admin"))
         rows = reply.pick("keys")
         if reply.status != 200 or not isinstance(rows, list):
             return None
-        return next((str(row["status"]) for row in rows if row["id"] == bound.target), "gone") in statuses
+        status = next((str(row["status"]) for row in rows if row["id"] == bound.target), None)
+        if status is None:
+            return True if "gone" in statuses else None
+        return status in statuses
 
     return observe
 

@@ -1,8 +1,9 @@
-"""A suspended credential whose revocation has to be done by hand: whose word counts for what."""
+"""A suspended credential whose revocation has to be done by hand: its provider's record counts, and nobody's word."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,43 +19,65 @@ from tests.runs.test_steps import go, leak, start
 pytestmark = pytest.mark.slow
 
 FREEZE = parse("freeze-only", {"title": "Suspend", "effects": ["suspend"], "step": [{"do": "suspend"}]})
+HOUR = timedelta(hours=1)
 
 
-def test_a_suspended_one_that_a_person_revokes_dies_by_refusals_after_it(site: Site) -> None:
-    """Its refusals so far were the suspension's: they show no revocation, and neither does the person's word alone."""
-    key, fingerprint = leak(site)
-    assert go(site, start(site, FREEZE)).state == "done"
-    acked = site.row(fingerprint).acked_at
-    admin, site.fakery.admin = site.fakery.admin, "another"  # nobody may revoke it by the API any more
-    plan = make_plan(site.store, site.settings, Selection(), playbook="revoke-now", requester="dave", now=utc_now())
-    assert plan.entries[0]["steps"][0]["instead_of"] == "revoke"
-    (run_id,) = apply(site.store, site.settings, plan.digest, utc_now())
-    row = go(site, run_id)
-    assert (row.state, row.step) == ("waiting", plan.entries[0]["steps"][0]["id"])
-    assert site.row(fingerprint).status is Status.CONTAINED
-    people.confirm(site.store, run_id, row.step, who="erin", now=utc_now())
-    assert "erin says" in go(site, run_id).message, "nothing but the word, and nobody who may look"
-    site.fakery.admin = admin
-    assert "erin says" in go(site, run_id, later=timedelta(hours=2)).message, "the provider still shows it suspended"
-    assert site.row(fingerprint).status is Status.CONTAINED
-    del site.fakery.keys[key.id]
-    assert go(site, run_id, inline=timedelta()).state in ("waiting", "running", "done")
-    after = site.row(fingerprint)
-    assert (after.status in (Status.DYING, Status.DEAD), after.acked_at) == (True, acked)
-    assert go(site, run_id, later=timedelta(hours=3)).state == "done"
-    assert (site.row(fingerprint).status, site.row(fingerprint).refusals >= 2) == (Status.DEAD, True)
-
-
-def test_a_suspended_one_that_nobody_revoked_comes_back_and_is_seen(site: Site) -> None:
-    """The person was wrong, and somebody restores it: accepted again, it is no dead one."""
+@pytest.fixture(params=["revoke-now", "guided"])
+def waiting(request: pytest.FixtureRequest, site: Site) -> tuple[Site, Any, str, str]:
+    """A suspended key whose revocation waits for a person, since nobody may make it by the API; who may look may do so again."""
     key, fingerprint = leak(site)
     assert go(site, start(site, FREEZE)).state == "done"
     admin, site.fakery.admin = site.fakery.admin, "another"
-    plan = make_plan(site.store, site.settings, Selection(), playbook="revoke-now", requester="dave", now=utc_now())
+    plan = make_plan(site.store, site.settings, Selection(), playbook=request.param, requester="dave", now=utc_now())
+    assert plan.entries[0]["steps"][0]["do"] == "guide"
     (run_id,) = apply(site.store, site.settings, plan.digest, utc_now())
-    step = go(site, run_id).step
-    people.confirm(site.store, run_id, step, who="erin", now=utc_now())
+    row = go(site, run_id)
+    assert (row.state, row.step) == ("waiting", plan.entries[0]["steps"][0]["id"])
     site.fakery.admin = admin
+    return site, key, fingerprint, run_id
+
+
+def confirmed(site: Site, run_id: str, step: str) -> None:
+    people.confirm(site.store, run_id, step, who="erin", now=utc_now())
+
+
+def test_the_provider_s_record_and_then_refusals_over_the_window_prove_its_death(waiting: tuple[Site, Any, str, str]) -> None:
+    site, key, fingerprint, run_id = waiting
+    acked = site.row(fingerprint).acked_at
+    row = go(site, run_id, later=HOUR)
+    assert row.state == "waiting"
+    confirmed(site, run_id, row.step)
+    assert "erin says" in go(site, run_id, later=2 * HOUR).message, "it is suspended, and nothing more, whatever erin says"
+    assert site.row(fingerprint).status is Status.CONTAINED
+    del site.fakery.keys[key.id]
+    go(site, run_id, later=3 * HOUR, inline=timedelta())
+    after = site.row(fingerprint)
+    assert (after.status, after.refusals, after.acked_at) == (Status.DYING, 1, acked), "no provider acknowledged a thing"
+    assert go(site, run_id, later=4 * HOUR).state == "done"
+    assert (site.row(fingerprint).status, site.row(fingerprint).refusals >= 2) == (Status.DEAD, True)
+
+
+def test_nobody_s_word_is_needed_where_the_record_shows_it(waiting: tuple[Site, Any, str, str]) -> None:
+    site, key, fingerprint, run_id = waiting
+    go(site, run_id, later=HOUR)
+    del site.fakery.keys[key.id]
+    assert go(site, run_id, later=3 * HOUR).state == "done"
+    assert site.row(fingerprint).status is Status.DEAD
+
+
+def test_what_was_gone_at_the_first_look_is_not_told_from_a_look_that_cannot_tell(waiting: tuple[Site, Any, str, str]) -> None:
+    site, key, fingerprint, run_id = waiting
+    del site.fakery.keys[key.id]
+    row = go(site, run_id, later=HOUR)
+    confirmed(site, run_id, row.step)
+    assert "erin says" in go(site, run_id, later=2 * HOUR).message
+    assert site.row(fingerprint).status is Status.CONTAINED
+
+
+def test_one_that_was_restored_is_live_and_not_dead(waiting: tuple[Site, Any, str, str]) -> None:
+    site, key, fingerprint, run_id = waiting
+    row = go(site, run_id, later=HOUR)
+    confirmed(site, run_id, row.step)
     key.status = "active"
-    assert go(site, run_id, later=timedelta(hours=1), inline=timedelta()).state == "waiting"
+    assert go(site, run_id, later=2 * HOUR, inline=timedelta()).state == "waiting"
     assert site.row(fingerprint).status is not Status.DEAD
