@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,12 +53,17 @@ def selection(
     fingerprint: Sequence[str] | None,
     status: Sequence[str] | None,
 ) -> Selection:
-    """The credentials that the options choose. Raises UsageError for a status that does not exist."""
+    """The credentials that the options choose. Raises UsageError for a status, kind or provider that does not exist."""
+    from revoker import catalog
     from revoker.store.credentials import Selection
 
     for name in status or ():
         if name not in set(Status):
             raise UsageError(f"There is no status {name!r}.", next=f"use one of: {', '.join(Status)}")
+    if provider:
+        _check("provider", provider, catalog.providers())
+    if kind:
+        _check("kind", kind, catalog.kinds())
     return Selection(
         incident=tuple(incident or ()),
         provider=tuple(provider or ()),
@@ -66,3 +71,16 @@ def selection(
         fingerprint=tuple(fingerprint or ()),
         status=tuple(status or ()),
     )
+
+
+def _check(what: str, names: Sequence[str], known: Collection[str]) -> None:
+    """A name that nothing has would choose nothing, and nothing found reads as good news."""
+    from difflib import get_close_matches
+
+    from revoker import catalog
+
+    for name in names:
+        if name not in known and name != catalog.UNKNOWN:
+            near = get_close_matches(name, known, 1, 0.5)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise UsageError(f"There is no {what} {name!r}.", next=f"{meant}revoker providers lists them")

@@ -175,10 +175,11 @@ def reseal(store: Store, limit: int = 500) -> int:
 
 
 def _conditions(connection: Connection, selection: Selection) -> list[sa.ColumnElement[bool]]:
-    """The conditions of a selection."""
+    """The conditions of a selection. Raises UsageError for what does not exist: an empty answer would read as "nothing live"."""
     table, members = schema.credentials.c, schema.memberships.c
     where: list[sa.ColumnElement[bool]] = []
     if selection.incident:
+        _check_incidents(connection, selection.incident)
         inside = sa.select(members.credential_id).where(members.incident_id.in_(selection.incident))
         where.append(table.id.in_(inside))
     for column, wanted in ((table.provider, selection.provider), (table.kind, selection.kind), (table.status, selection.status)):
@@ -188,6 +189,14 @@ def _conditions(connection: Connection, selection: Selection) -> list[sa.ColumnE
         whole = [one if len(one) >= FULL else _resolve(connection, one) for one in selection.fingerprint]
         where.append(among(connection, table.fingerprint, whole))
     return where
+
+
+def _check_incidents(connection: Connection, ids: Sequence[str]) -> None:
+    table = schema.incidents.c
+    known = set(connection.execute(sa.select(table.id).where(table.id.in_(ids))).scalars())
+    for id in ids:
+        if id not in known:
+            raise UsageError(f"There is no incident {id!r}.", next="revoker status shows the incidents' ids")
 
 
 def _resolve(connection: Connection, prefix: str) -> str:
