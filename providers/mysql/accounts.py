@@ -10,7 +10,7 @@ import string
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from revoker.providers.mysql.login import ENGINE, is_mariadb
+from revoker.providers.mysql.login import DENIED, ENGINE, is_mariadb
 from revoker.sdk import (
     ActionFailed,
     Bound,
@@ -195,7 +195,7 @@ def _check(action: str, bound: Bound, reply: Reply, needs: str, *, several: bool
         return
     part_way = several and reply.code == "1396"  # MariaDB changes the other accounts of the list
     if not part_way and (reply.trouble == "not_sent" or (reply.trouble is None and reply.code is not None)):
-        denied = reply.code in ("1044", "1045", "1095", "1142", "1227", "1290")
+        denied = reply.code in (*DENIED, "1044", "1095", "1142", "1227", "1290")
         raise ActionFailed(
             f"{reply.host} refused {action} ({reply.code or reply.trouble}).",
             fingerprint=bound.credential.fingerprint,

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 LOOK = 0.5  # seconds between two looks
 SHOWN = 40  # lines of the live table
-ENDED = ("done", "failed", "cancelled")
 
 Read = Callable[[], "list[RunRow]"]
 
@@ -69,6 +68,7 @@ def _live(store: Store, read: Read) -> list[RunRow]:
     from rich.live import Live
 
     from revoker.report.terminal import framed
+    from revoker.store.runs import ENDED
 
     console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
     with Live(console=console, refresh_per_second=4, transient=False) as live:
@@ -94,6 +94,8 @@ def _seen(row: RunRow) -> tuple[Any, ...]:
 
 
 def _is_over(rows: Sequence[RunRow]) -> bool:
+    from revoker.store.runs import ENDED
+
     return all(row.state in ENDED for row in rows)
 
 

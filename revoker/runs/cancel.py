@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from revoker.store.database import Store
     from revoker.store.runs import JournalRow, RunRow
 
-ENDED = ("done", "failed", "cancelled")
 UNKNOWN = "unknown"  # a call went out, and its answer never came to us
 
 
@@ -24,24 +23,20 @@ def cancel(store: Store, id: str, now: datetime) -> str:
     Gives the id of a new credential that the run may have left behind (`unknown` when only the provider knows it), or nothing.
     """
     run = run_rows.get_run(store, id)
-    if run.state in ENDED:
+    if run.state in run_rows.ENDED:
         raise UsageError(f"Run {id} is {run.state} already.")
     audit.append(store, "cancelled", {"run": id, "state": run.state, "step": run.step}, now)
-    run_rows.set_run(store, id, "cancelled", run.step, "cancelled by a person", now)
     left = perhaps_made(run_rows.journal(store, id), run.step)
-    if left:
-        provider = _provider_of(store, run)
-        orphans.add_orphan(
-            store, provider, left, run.fingerprint, id, now, "perhaps made: the run was cancelled after its call went out"
-        )
+    if left:  # first, since nobody looks at a cancelled run again
+        why = "perhaps made: the run was cancelled after its call went out"
+        orphans.add_orphan(store, _provider_of(store, run), left, run.fingerprint, id, now, why)
+    run_rows.set_run(store, id, "cancelled", run.step, "cancelled by a person", now)
     return left
 
 
 def perhaps_made(journal: list[JournalRow], step: str) -> str:
     """What an `issue` step left in the air: a call went out for a new credential, and no outcome was written."""
-    rows = [row for row in journal if row.step == step]
-    settled = [at for at, row in enumerate(rows) if row.phase == "outcome"]
-    past = rows[settled[-1] + 1 :] if settled else rows
+    past = run_rows.unsettled(journal, step)
     if not any("call" in row.data for row in past) or not any("siblings" in row.data for row in past):
         return ""
     return next((str(row.data["made"]) for row in past if "made" in row.data), UNKNOWN)

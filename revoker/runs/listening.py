@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from revoker.errors import Parked
 from revoker.sdk.asking import Reply
 
 if TYPE_CHECKING:
@@ -28,6 +29,15 @@ class Listening:
     def as_reader(self) -> Reader:
         """The same, as what verifiers and binders take."""
         return cast("Reader", self)
+
+    def parked(self, what: str, fingerprint: str) -> Parked:
+        """The error of a run that cannot go on without the answer."""
+        return Parked(
+            f"{what}: the provider gave no answer ({self.unanswered}).",
+            fingerprint=fingerprint,
+            safe="nothing was sent",
+            next="revoker resume tries again; workers do so by themselves",
+        )
 
     def _asking(self, ask: Any) -> Any:
         async def asked(*args: Any, **more: Any) -> Reply:

@@ -42,12 +42,7 @@ async def listed_before(turn: Turn, action: Action, target: Bound, reader: Reade
     listening = Listening(reader)
     found = await listed(action, target, listening.as_reader())
     if found is None and listening.unanswered:
-        raise Parked(
-            f"What stands beside the new one could not be listed: the provider gave no answer ({listening.unanswered}).",
-            fingerprint=turn.run.fingerprint,
-            safe="nothing was sent",
-            next="revoker resume tries again; workers do so by themselves",
-        )
+        raise listening.parked("What stands beside the new one could not be listed", turn.run.fingerprint)
     return found
 
 

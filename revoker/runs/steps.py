@@ -32,7 +32,6 @@ from revoker.store.runs import JournalRow, RunRow
 
 LEASE = timedelta(minutes=3)  # on SQLite: longer than a step takes
 BUSY = 5.0  # seconds until a credential that another run holds is tried again
-ENDED = ("done", "failed", "cancelled")
 
 log = get_logger(__name__)
 
@@ -60,7 +59,7 @@ def advance(work: Work, run_id: str) -> Done:
     if work.pulse is not None and work.pulse.is_over():
         return Done("lost", "another worker has it")
     run = run_rows.get_run(work.store, run_id)
-    if run.state in ENDED:
+    if run.state in run_rows.ENDED:
         return Done(run.state, run.message)
     if work.stopping.is_set():
         return _say(work, run, run.step, Done("ready", "given back when its worker ended"))

@@ -73,9 +73,7 @@ def _is_called(store: Store, run: RunRow, effect: Effect) -> bool:
     from revoker.runs.steps import planned_entry
 
     ids = {step["id"] for step in planned_entry(store, run)["steps"] if step.get("effect") == effect}
-    rows = [row for row in run_rows.journal(store, run.id) if row.step in ids]
-    settled = [at for at, row in enumerate(rows) if row.phase == "outcome"]
-    return any("call" in row.data for row in rows[settled[-1] + 1 if settled else 0 :])
+    return any("call" in row.data for row in run_rows.unsettled(run_rows.journal(store, run.id), *ids))
 
 
 def _wait_for_step(store: Store, run: RunRow, now: datetime) -> None:

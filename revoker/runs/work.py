@@ -112,9 +112,7 @@ class Turn:
 
     def past(self) -> list[JournalRow]:
         """The step's journal rows since it was last settled."""
-        rows = [row for row in run_rows.journal(self.work.store, self.run.id) if row.step == self.step["id"]]
-        settled = [at for at, row in enumerate(rows) if row.phase == "outcome"]
-        return rows[settled[-1] + 1 :] if settled else rows
+        return run_rows.unsettled(run_rows.journal(self.work.store, self.run.id), self.step["id"])
 
     def tries(self) -> int:
         """How often this step has gone out to the provider."""
@@ -210,12 +208,7 @@ async def rebound(turn: Turn, action: Action, reader: Reader) -> Bound | Unbound
     found = await with_remembered(found, turn.work.store, row, kind=turn.kind, cred=turn.credential, reader=asking)
     target = found[action.id]
     if isinstance(target, Unbound) and listening.unanswered:
-        raise Parked(
-            f"{action.id} could not be bound again: the provider gave no answer ({listening.unanswered}).",
-            fingerprint=turn.run.fingerprint,
-            safe="nothing was sent",
-            next="revoker resume tries again; workers do so by themselves",
-        )
+        raise listening.parked(f"{action.id} could not be bound again", turn.run.fingerprint)
     if isinstance(target, Bound) and not same_target(turn.step, target):
         raise NotBound(
             f"{action.id} would hit another target now than the approved one.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,13 @@ class JournalRow:
     fence: int | None
     data: Mapping[str, Any]
     at: datetime
+
+
+def unsettled(rows: Sequence[JournalRow], *steps: str) -> list[JournalRow]:
+    """The rows of these steps since one of them was last settled, from a run's whole journal: what is in the air."""
+    theirs = [row for row in rows if row.step in steps]
+    settled = [at for at, row in enumerate(theirs) if row.phase == "outcome"]
+    return theirs[settled[-1] + 1 :] if settled else theirs
 
 
 def append_journal(

@@ -15,7 +15,7 @@ from revoker.model import NOTHING
 from revoker.store import schema
 from revoker.store.claims import Claim, claim, claim_of, holds, release, renew
 from revoker.store.database import Store, among, reading, writing
-from revoker.store.journal import JournalRow, append_journal, journal
+from revoker.store.journal import JournalRow, append_journal, journal, unsettled
 from revoker.store.plans import use_up
 from revoker.store.times import maybe_moment, micros, moment
 
@@ -33,6 +33,7 @@ __all__ = [
     "release",
     "renew",
     "set_run",
+    "unsettled",
 ]
 
 STATES = ("ready", "running", "waiting", "parked", "done", "failed", "cancelled")
