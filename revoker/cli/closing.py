@@ -6,10 +6,14 @@ An incident ends by itself when every member is proven dead, or accepted by a na
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from revoker.cli import output
 from revoker.cli.session import Session, now
 from revoker.errors import ExitCode, RevokerError
+
+if TYPE_CHECKING:
+    from revoker.store.credentials import CredentialRow
 
 
 def finish(session: Session) -> None:
@@ -33,6 +37,16 @@ def tell_lapsed(fingerprints: Sequence[str]) -> ExitCode:
             f"NOT WATCHED ANY MORE: {fingerprint} was not asked; `revoker show` says why, `revoker attest` vouches for it again."
         )
     return ExitCode.UNKNOWN if fingerprints else ExitCode.DONE
+
+
+def tell_unowned(rows: Sequence[CredentialRow]) -> None:
+    """Say how many nobody vouches for: that nothing was asked about them is no good news."""
+    skipped = sum(1 for row in rows if row.reason in ("not_owned", "host_not_owned"))
+    if skipped:
+        output.tell(
+            f"NOT ASKED: nothing shows that {skipped} of them are ours (not_owned), and they may be live. "
+            "Next: revoker attest INCIDENT, or [ownership] in the configuration."
+        )
 
 
 def tell_canaries(fingerprints: Sequence[str]) -> None:

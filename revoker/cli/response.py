@@ -102,9 +102,7 @@ def _verify(session: Session, incident: str) -> None:
         )
     rows = _rows(session, incident)
     output.tell(f"Verified: {listing.counts(listing.tally(rows))}.")
-    skipped = sum(1 for row in rows if row.reason == "not_owned")
-    if skipped:
-        output.tell(f"{skipped} were not checked, because nothing says that they are yours: revoker attest {incident} --why TEXT")
+    closing.tell_unowned(rows)
 
 
 def _plan(session: Session, wishes: Wishes, incident: str) -> Plan:

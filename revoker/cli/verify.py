@@ -47,6 +47,7 @@ def command(
     numbers = listing.tally(after)
     code = outcome.worst(outcome.of_counts(numbers), closing.tell_lapsed(summary.lapsed))
     _tell(summary)
+    closing.tell_unowned(after)
     if as_json:
         made = json_document.listing("verify", after, listing.places(session.store, after))
         more = {

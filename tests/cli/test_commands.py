@@ -44,6 +44,8 @@ def test_nothing_is_asked_without_a_word_that_it_is_ours(space: Space) -> None:
     incident = space.cli("ingest", "leak.env", "--json").json["incident"]
     verified = space.cli("verify", "--json")
     assert verified.json["credentials"][0]["reason"] == "not_owned"
+    assert "NOT ASKED" in verified.err
+    assert "revoker attest" in verified.err
     assert not space.fakes["groq"].log.all()
     assert space.cli("attest", incident, "--why", "our laptop", "--as", "alice").code == ExitCode.DONE
     assert space.cli("verify", "--json").json["counts"]["live"] == 1
@@ -61,6 +63,22 @@ def test_a_damaged_report_is_partial(space: Space) -> None:
     took = space.cli("ingest", "cut.json", "--format", "gitleaks", "--json")
     assert took.code == ExitCode.PARTIAL
     assert took.json["incomplete"] or took.out == ""
+
+
+@pytest.mark.parametrize("command", ["status", "verify", "plan", "report", "metrics", "purge --why old"])
+def test_a_name_that_nothing_has_is_an_error_and_no_empty_answer(space: Space, command: str) -> None:
+    """A job would read "no credential is live" from an answer about nothing."""
+    space.plant("GROQ_API_KEY", "groq", "groq_api_key")
+    incident = space.cli("ingest", "leak.env", "--json").json["incident"]
+    for option, name, hint in (
+        ("--incident", incident[:-1], "revoker status"),
+        ("--kind", "groq_api_kay", "groq_api_key?"),
+        ("--provider", "grok", "groq?"),
+    ):
+        answer = space.cli(*command.split(), option, name)
+        assert answer.code == ExitCode.USAGE, (command, option)
+        assert hint in answer.err, answer.err
+    assert not space.fakes["groq"].log.all()
 
 
 def test_a_missing_report_is_a_usage_error_and_opens_no_incident(space: Space) -> None:
