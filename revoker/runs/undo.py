@@ -11,6 +11,7 @@ from revoker.config import Settings
 from revoker.errors import ActionFailed, Parked, UsageError
 from revoker.model import Effect
 from revoker.runs.plan import Plan, make_plan
+from revoker.store import canaries
 from revoker.store import runs as run_rows
 from revoker.store.credentials import Selection
 
@@ -37,12 +38,26 @@ def undo(store: Store, settings: Settings, run_id: str, *, who: str, why: str, n
     _check(store, run)  # the step that was under way may have been the last one
     plan = make_plan(store, settings, Selection(fingerprint=(run.fingerprint,)), playbook=PLAYBOOK, requester=who, now=now)
     if not plan.mutations:
+        _check_canary(store, run, now)
         raise Parked(
             "The run was stopped, and no action can restore what it suspended.",
             fingerprint=run.fingerprint,
             next="restore it by hand at the provider; revoker show says where",
         )
     return plan
+
+
+def _check_canary(store: Store, run: RunRow, now: datetime) -> None:
+    """Raise Parked for a canary that is left alone again: nothing is planned for it, not even its way back."""
+    from revoker.runs.steps import planned_entry
+
+    if "canary" in planned_entry(store, run) and not canaries.allowed(store, [run.fingerprint], now):
+        raise Parked(
+            "The run was stopped; the override for this canary has ended, so that it is not restored either.",
+            fingerprint=run.fingerprint,
+            safe="nothing more was sent",
+            next=f"revoker canary allow {run.fingerprint}, then revoker undo once more",
+        )
 
 
 def _check(store: Store, run: RunRow) -> None:
