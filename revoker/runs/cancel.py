@@ -26,20 +26,27 @@ def cancel(store: Store, id: str, now: datetime) -> str:
     if run.state in run_rows.ENDED:
         raise UsageError(f"Run {id} is {run.state} already.")
     audit.append(store, "cancelled", {"run": id, "state": run.state, "step": run.step}, now)
-    left = perhaps_made(run_rows.journal(store, id), run.step)
-    if left:  # first, since nobody looks at a cancelled run again
-        why = "perhaps made: the run was cancelled after its call went out"
-        orphans.add_orphan(store, _provider_of(store, run), left, run.fingerprint, id, now, why)
+    left = _list_orphan(store, run, now)  # first, since nobody looks at a cancelled run again
     run_rows.set_run(store, id, "cancelled", run.step, "cancelled by a person", now)
+    return _list_orphan(store, run, now) or left  # a call may have gone out in between; from here on none does (Turn.wanted)
+
+
+def _list_orphan(store: Store, run: RunRow, now: datetime) -> str:
+    """Put on the orphan list what the run may have made; the same one again changes nothing."""
+    left = perhaps_made(run_rows.journal(store, run.id))
+    if left:
+        why = "perhaps made: the run was cancelled after its call went out"
+        orphans.add_orphan(store, _provider_of(store, run), left, run.fingerprint, run.id, now, why)
     return left
 
 
-def perhaps_made(journal: list[JournalRow], step: str) -> str:
+def perhaps_made(journal: list[JournalRow]) -> str:
     """What an `issue` step left in the air: a call went out for a new credential, and no outcome was written."""
-    past = run_rows.unsettled(journal, step)
-    if not any("call" in row.data for row in past) or not any("siblings" in row.data for row in past):
-        return ""
-    return next((str(row.data["made"]) for row in past if "made" in row.data), UNKNOWN)
+    for step in dict.fromkeys(row.step for row in journal):
+        past = run_rows.unsettled(journal, step)
+        if any("call" in row.data for row in past) and any("siblings" in row.data for row in past):
+            return next((str(row.data["made"]) for row in past if "made" in row.data), UNKNOWN)
+    return ""
 
 
 def _provider_of(store: Store, run: RunRow) -> str:

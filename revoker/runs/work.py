@@ -148,6 +148,7 @@ class Turn:
         store, now, provider = self.work.store, self.now, self.provider.id
         if switches.is_stopped(store):
             raise Parked("The kill switch is on.", safe="nothing was sent", next="revoker start, then revoker resume")
+        self.wanted()
         self.bait()
         limits = self.work.settings.limits
         most, total = limits.per_provider_per_hour, limits.per_hour
@@ -161,9 +162,15 @@ class Turn:
         self.write("intent", {"call": True})
         reach(f"{self.step['id']}: before call")
 
+    def wanted(self) -> None:
+        """Raise Parked when a person cancelled the run meanwhile: whoever cancels lists only calls that were written down before."""
+        if run_rows.get_run(self.work.store, self.run.id).state == "cancelled":
+            raise Parked("The run was cancelled.", fingerprint=self.run.fingerprint, safe="nothing more was sent")
+
     def still(self) -> None:
         """Called by egress when the first bytes of a change are about to leave. Raises Parked: then none did."""
         reach(f"{self.step['id']}: before sending")
+        self.wanted()
         if self.work.pulse is not None:
             self.work.pulse.check()
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from revoker.errors import Parked
-from revoker.playbook import parse
 from revoker.runs.apply import apply
 from revoker.runs.undo import undo
 from revoker.store import canaries
 from tests.runs.conftest import Site, utc_now
+from tests.runs.test_by_hand import FREEZE, HOUR
 from tests.runs.test_steps import go, leak, start
 
 pytestmark = pytest.mark.slow
-
-FREEZE = parse("freeze-only", {"title": "Suspend", "effects": ["suspend"], "step": [{"do": "suspend"}]})
-HOUR = timedelta(hours=1)
 
 
 @pytest.mark.row("N-12")
