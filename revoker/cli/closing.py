@@ -49,6 +49,14 @@ def tell_unowned(rows: Sequence[CredentialRow]) -> None:
         )
 
 
+def tell_frozen(providers: Sequence[str]) -> None:
+    """Say which providers' refusals are not believed."""
+    for name in providers:
+        output.tell(
+            f"{name}: most of what was live is refused at once. An outage is suspected, and nothing of it is declared dead."
+        )
+
+
 def tell_canaries(fingerprints: Sequence[str]) -> None:
     """Say which canaries were asked: whoever watches them will call."""
     for fingerprint in fingerprints:

@@ -96,10 +96,7 @@ def _verify(session: Session, incident: str) -> None:
 
     with output.progress("verifying") as bar:
         summary = verify.verify(session.store, _rows(session, incident), settings=session.settings, clock=now, progress=bar)
-    for name in summary.frozen:
-        output.tell(
-            f"{name}: most of what was live is refused at once. An outage is suspected, and nothing of it is declared dead."
-        )
+    closing.tell_frozen(summary.frozen)
     rows = _rows(session, incident)
     output.tell(f"Verified: {listing.counts(listing.tally(rows))}.")
     closing.tell_unowned(rows)

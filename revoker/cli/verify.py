@@ -68,7 +68,4 @@ def command(
 def _tell(summary: VerifySummary) -> None:
     """What must not be overlooked."""
     closing.tell_canaries(summary.canaries)
-    for name in summary.frozen:
-        output.tell(
-            f"{name}: most of what was live is refused at once. An outage is suspected, and nothing of it is declared dead."
-        )
+    closing.tell_frozen(summary.frozen)
