@@ -6,6 +6,7 @@ import hmac
 import re
 import secrets
 import string
+from functools import cache
 from urllib.parse import quote
 
 from revoker.providers.rabbitmq.login import password_of, tags_in, user_of
@@ -86,6 +87,7 @@ async def named(cred: Credential, api: Reader) -> Bound | Unbound:
     return Bound(cred, user, Proof.EMBEDDED, f"the user {user} is named in the leaked URI itself")
 
 
+@cache  # one binder for all actions that bind alike
 def by_hash(*, suspended: bool = False) -> Binder:
     """The broker's own hash of the user is that of the leaked password; or, to open it again, it bears our mark and no password."""
 

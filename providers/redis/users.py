@@ -2,6 +2,7 @@
 
 import secrets
 import string
+from functools import cache
 
 from revoker.providers.redis.login import ENGINE, password_of, user_of
 from revoker.sdk import (
@@ -46,6 +47,7 @@ async def named(cred: Credential, api: Reader) -> Bound | Unbound:
     )
 
 
+@cache  # one binder for all actions that bind alike
 def by_hash(*, shut: bool = False) -> Binder:
     """The server's list of this user's hashes holds that of the leaked password; `shut` asks that the user is off."""
 

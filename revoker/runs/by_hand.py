@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from revoker.errors import RevokerError
-from revoker.model import Bound, Effect, Status
+from revoker.model import Effect, Status
 from revoker.runs import prove
-from revoker.runs.remembered import suspensions
+from revoker.runs.remembered import Suspension, is_alike, suspensions
 from revoker.store import credentials as rows_of
 
 if TYPE_CHECKING:
@@ -32,16 +32,16 @@ def is_suspended(turn: Turn) -> bool:
 
 def look(turn: Turn) -> dict[str, bool | None]:
     """What each revoking action of the kind sees now of the one that was suspended; None where nobody can tell."""
-    found = next(suspensions(turn.work.store, turn.run.fingerprint, turn.credential), None)
-    return {} if found is None else turn.ask(lambda pool: _look(turn, pool, found.target))
+    last = next(suspensions(turn.work.store, turn.run.fingerprint, turn.kind, turn.credential), None)
+    return {} if last is None else turn.ask(lambda pool: _look(turn, pool, last))
 
 
-async def _look(turn: Turn, pool: Pool, target: Bound) -> dict[str, bool | None]:
+async def _look(turn: Turn, pool: Pool, last: Suspension) -> dict[str, bool | None]:
     reader, seen = turn.reader(pool), dict[str, bool | None]()
     for action in turn.kind.actions:
-        if action.effect is Effect.REVOKE and action.observe is not None:
+        if action.effect is Effect.REVOKE and action.observe is not None and is_alike(action, last):
             try:
-                seen[action.id] = await action.observe(target, reader)
+                seen[action.id] = await action.observe(last.target, reader)
             except RevokerError:
                 seen[action.id] = None
     return seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 
 import pytest
@@ -49,6 +50,30 @@ def test_nothing_is_asked_without_a_word_that_it_is_ours(space: Space) -> None:
     assert not space.fakes["groq"].log.all()
     assert space.cli("attest", incident, "--why", "our laptop", "--as", "alice").code == ExitCode.DONE
     assert space.cli("verify", "--json").json["counts"]["live"] == 1
+
+
+@pytest.mark.row("F16")
+def test_a_wave_of_refusals_is_said_and_not_believed(space: Space) -> None:
+    for number in range(8):
+        space.plant(f"K{number}", "groq", "groq_api_key")
+    incident = space.cli("ingest", "leak.env", "--json").json["incident"]
+    space.cli("attest", incident, "--why", "our laptop", "--as", "alice")
+    assert "An outage is suspected" not in space.cli("verify").err
+    for number in range(8):
+        space.fakes["groq"].book.change(f"id-K{number}", "disabled")
+    verified = space.cli("verify", "--force", "--json")
+    assert (verified.json["frozen"], verified.json["counts"]["live"]) == (["groq"], 8)
+    assert "groq: most of what was live is refused at once. An outage is suspected" in verified.err
+
+
+def test_a_host_that_is_not_ours_is_said_as_well(space: Space) -> None:
+    """An attestation speaks for credentials, and not for the hosts that they carry."""
+    (space.folder / "leak.env").write_text(f"DATABASE_URL=postgresql://app:{secrets.token_hex(12)}@db.elsewhere.internal:5432/app\n")
+    incident = space.cli("ingest", "leak.env", "--json").json["incident"]
+    space.cli("attest", incident, "--why", "our laptop", "--as", "alice")
+    verified = space.cli("verify", "--json")
+    assert [one["reason"] for one in verified.json["credentials"]] == ["host_not_owned"]
+    assert "NOT ASKED: nothing shows that 1 of them are ours" in verified.err
 
 
 def test_ingesting_the_same_again_adds_nothing(space: Space) -> None:

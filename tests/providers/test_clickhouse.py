@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from revoker.model import Credential, Secret
+from revoker.model import Credential, Secret, Validity
 from tests.providers import real
 from tests.providers.catalogue import OWNERS
 from tests.servers.clickhouse import clickhouse
@@ -39,7 +39,9 @@ def test_the_answers_of_a_real_server() -> None:
         assert verdict("open", "anything") == ("dead", "refused"), (
             "this old server compares with an empty password; new ones let in"
         )
+        # The server may read the TLS greeting as the start of a line of HTTP and wait for its end.
         clear = dataclasses.replace(known, endpoints={})
-        assert real.verify(clear, uri(server.port, "app", server.password)).reason == "tls", (
+        found = real.verify(clear, uri(server.port, "app", server.password))
+        assert found.validity is Validity.UNKNOWN and found.reason in {"tls", "timeout"}, (
             "without the operator's word it is TLS only"
         )

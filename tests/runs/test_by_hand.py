@@ -9,9 +9,10 @@ import pytest
 
 from revoker.model import Status
 from revoker.playbook import parse
-from revoker.runs import people
+from revoker.runs import by_hand, people, prove
 from revoker.runs.apply import apply
 from revoker.runs.plan import make_plan
+from revoker.store import runs
 from revoker.store.credentials import Selection
 from tests.runs.conftest import Site, utc_now
 from tests.runs.test_steps import go, leak, start
@@ -57,6 +58,15 @@ def test_the_provider_s_record_and_then_refusals_over_the_window_prove_its_death
     assert (site.row(fingerprint).status, site.row(fingerprint).refusals >= 2) == (Status.DEAD, True)
 
 
+def test_only_the_revoking_action_s_own_look_is_noted(waiting: tuple[Site, Any, str, str]) -> None:
+    """That of any other may turn from no to yes as well, and says nothing about a revocation."""
+    site, _, _, run_id = waiting
+    go(site, run_id, later=HOUR)
+    looks = [row.data[by_hand.SEEN] for row in runs.journal(site.store, run_id) if row.data.get(by_hand.SEEN)]
+    assert looks
+    assert all(set(look) == {"revoke"} for look in looks), looks
+
+
 def test_nobody_s_word_is_needed_where_the_record_shows_it(waiting: tuple[Site, Any, str, str]) -> None:
     site, key, fingerprint, run_id = waiting
     go(site, run_id, later=HOUR)
@@ -81,3 +91,14 @@ def test_one_that_was_restored_is_live_and_not_dead(waiting: tuple[Site, Any, st
     key.status = "active"
     assert go(site, run_id, later=2 * HOUR, inline=timedelta()).state == "waiting"
     assert site.row(fingerprint).status is not Status.DEAD
+
+
+def test_a_record_that_says_so_counts_for_nothing_while_it_is_accepted(
+    waiting: tuple[Site, Any, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, key, fingerprint, run_id = waiting
+    go(site, run_id, later=HOUR)
+    del site.fakery.keys[key.id]
+    monkeypatch.setattr(prove, "is_refused", lambda _turn: False)
+    assert go(site, run_id, later=3 * HOUR, inline=timedelta()).state == "waiting"
+    assert site.row(fingerprint).status is Status.CONTAINED

@@ -81,6 +81,9 @@ def test_no_change_leaves_after_the_run_was_cancelled(
     assert go(vaulted, run_id).state == "cancelled"
     assert vaulted.fakery.changes == sent
     assert ("issue key-2" in sent) is point.startswith("freeze")
+    step = point.partition(":")[0]
+    called = any(row.step == step and "call" in row.data for row in runs.journal(vaulted.store, run_id))
+    assert called is not point.endswith("after intent"), "a call that was cancelled in time is not even written down"
     assert [one.target for one in orphans.list_orphans(vaulted.store)] == listed
 
 

@@ -1,18 +1,23 @@
 """A credential that we suspended proves nothing by itself any more; its suspension, seen by the authority, does."""
 
+import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
-from revoker import secrets
+from revoker import catalog, secrets
 from revoker.lab.fakes import Fake, FakeKey, fakes
 from revoker.lab.samples import make
-from revoker.model import Credential, Finding, Location, Secret, Status
+from revoker.model import Bound, Credential, Effect, Finding, Location, Secret, Status, Unbound
 from revoker.runs import steps
 from revoker.runs.apply import apply
 from revoker.runs.plan import Plan, make_plan
+from revoker.runs.remembered import with_remembered
+from revoker.sdk.asking import Reader
+from revoker.sdk.shapes import Action
 from revoker.store import credentials as rows_of
 from revoker.store import incidents, runs
 from revoker.store.credentials import Selection
@@ -94,3 +99,28 @@ def test_the_approved_run_does_not_go_on_when_it_changed_meanwhile(contained: Co
     contained.hub.book.keys["11aa"] = FakeKey("11aa", make(KIND), KIND)  # and now it is another value
     contained.carry_out(plan)
     assert len(contained.hub.log.changes()) == before
+
+
+def test_its_target_is_not_lent_to_an_action_that_binds_another_thing(contained: Contained) -> None:
+    """A user that was suspended is not the id of a key: an action with another binder is not bound by that suspension."""
+    kind, store = catalog.kinds()[KIND], contained.site.store
+    row = contained.site.row(contained.fingerprint)
+    cred = rows_of.unseal_credential(store, contained.fingerprint)
+
+    async def elsewhere(_cred: Credential, _api: Reader) -> Bound | Unbound:
+        return Unbound("no_match")
+
+    async def suspended(_bound: Bound, _api: Reader) -> bool:
+        return True
+
+    def remembered(*actions: Action) -> dict[str, Bound | Unbound]:
+        found = {action.id: Unbound("no_match") for action in actions}
+        made = with_remembered(found, store, row, kind=replace(kind, actions=actions), cred=cred, reader=cast("Reader", None))
+        return dict(asyncio.run(made))
+
+    freeze = next(replace(action, observe=suspended) for action in kind.actions if action.effect is Effect.SUSPEND)
+    remove = next(action for action in kind.actions if action.effect is Effect.REVOKE)
+    alike = remembered(freeze, remove)[remove.id]
+    assert isinstance(alike, Bound)
+    assert alike.target == "11aa"
+    assert remembered(freeze, replace(remove, bind=elsewhere))[remove.id] == Unbound("no_match")

@@ -12,7 +12,7 @@ from revoker import audit
 from revoker.lab.servers import OpenBao, bao_call
 from revoker.model import Status
 from revoker.playbook import parse
-from revoker.runs import people, steps
+from revoker.runs import people, steps, work
 from revoker.runs.apply import apply
 from revoker.runs.engine import launch
 from revoker.runs.plan import make_plan
@@ -353,6 +353,24 @@ def test_a_canary_s_run_parks_when_its_override_ends_and_goes_on_with_a_new_one(
     let(1)
     assert go(watched, run_id).state == "done"
     assert site.fakery.changes == [f"revoke {key.id}"]
+
+
+@pytest.mark.row("N-12")
+def test_no_change_leaves_after_a_canary_s_override_was_taken_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its worker has bound the target already, and hears of it before the change is called."""
+    key, mark = leak(site)
+    watched = replace(site, settings=replace(site.settings, canaries=(mark,)))
+    canaries.allow(site.store, mark, "alice", "a drill", utc_now() + timedelta(hours=1), utc_now(), signed_by=None)
+    run_id = start(watched, REVOKE)
+
+    def reach(point: str) -> None:
+        if point.endswith(": after intent"):
+            canaries.forbid(site.store, mark, "bob", utc_now())
+
+    monkeypatch.setattr(work, "reach", reach)
+    row = go(watched, run_id)
+    assert (row.state, row.message.startswith("The override for this canary has ended.")) == ("parked", True)
+    assert (site.fakery.changes, site.fakery.keys[key.id].status) == ([], "active")
 
 
 @pytest.mark.row("W-10")
