@@ -68,7 +68,9 @@ def test_a_wave_of_refusals_is_said_and_not_believed(space: Space) -> None:
 
 def test_a_host_that_is_not_ours_is_said_as_well(space: Space) -> None:
     """An attestation speaks for credentials, and not for the hosts that they carry."""
-    (space.folder / "leak.env").write_text(f"DATABASE_URL=postgresql://app:{secrets.token_hex(12)}@db.elsewhere.internal:5432/app\n")
+    (space.folder / "leak.env").write_text(
+        f"DATABASE_URL=postgresql://app:{secrets.token_hex(12)}@db.elsewhere.internal:5432/app\n"
+    )
     incident = space.cli("ingest", "leak.env", "--json").json["incident"]
     space.cli("attest", incident, "--why", "our laptop", "--as", "alice")
     verified = space.cli("verify", "--json")
