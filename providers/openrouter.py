@@ -20,6 +20,7 @@ from revoker.sdk import (
     Manual,
     Mutation,
     Observer,
+    OwnerCheck,
     Proof,
     Propagation,
     Provider,
@@ -43,6 +44,7 @@ from revoker.sdk import (
     probe,
     receipt,
     safe_id,
+    shown_by,
     text_at,
     time_at,
 )
@@ -169,6 +171,7 @@ PROVIDER = Provider(
                 "github": ("openrouter_api_key",),
                 "ggshield": ("openrouter_apikey", "OpenRouter API Key"),
             },
+            owner=OwnerCheck(shown_by(bind), "management_key", NEEDS),
             verify=probe(
                 "/api/v1/key",  # not /models, which is public
                 [

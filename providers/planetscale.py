@@ -10,6 +10,7 @@ from revoker.sdk import (
     Effect,
     Kind,
     Manual,
+    OwnerCheck,
     Proof,
     Propagation,
     Provider,
@@ -32,6 +33,7 @@ from revoker.sdk import (
     receipt,
     safe_id,
     seen_dead,
+    shown_by,
 )
 
 DOCS = "https://planetscale.com/docs/api/reference/service-tokens"
@@ -95,6 +97,7 @@ PROVIDER = Provider(
             pattern=r"pscale_tkn_[A-Za-z0-9_=.-]{32,64}",
             needs=("key_id",),
             proves_pair=True,
+            owner=OwnerCheck(shown_by(bind), "service_token", NEEDS),
             verify=verify,
             docs=DOCS,
             identity="the first organisation that it reads; the id came with the finding",

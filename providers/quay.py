@@ -13,6 +13,7 @@ from revoker.sdk import (
     Issued,
     Kind,
     Manual,
+    OwnerCheck,
     Proof,
     Propagation,
     Provider,
@@ -35,6 +36,7 @@ from revoker.sdk import (
     probe,
     receipt,
     seen_dead,
+    shown_by,
     text_at,
 )
 
@@ -111,6 +113,7 @@ PROVIDER = Provider(
             ambiguous=True,
             needs=("username",),
             proves_pair=True,
+            owner=OwnerCheck(shown_by(bind), "oauth_token", REGENERATE),
             verify=verify_login,
             docs=DOCS,
             also_at="Red Hat Quay",

@@ -12,6 +12,7 @@ from revoker.sdk import (
     Issued,
     Kind,
     Manual,
+    OwnerCheck,
     Proof,
     Propagation,
     Provider,
@@ -33,6 +34,7 @@ from revoker.sdk import (
     receipt,
     safe_id,
     seen_dead,
+    shown_by,
     text_at,
 )
 
@@ -114,6 +116,7 @@ PROVIDER = Provider(
             id="sendgrid_key",
             title="SendGrid API key",
             pattern=r"SG\.(?P<key_id>[A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{43}",
+            owner=OwnerCheck(shown_by(bind), "api_key", "api_keys.read"),
             verify=verify,
             docs="https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions/retrieve-a-list-of-scopes-for-which-this-user-has-access",
             identity="the key's scopes",

@@ -18,6 +18,7 @@ from revoker.sdk import (
     Kind,
     ListUnread,
     Manual,
+    OwnerCheck,
     Proof,
     Propagation,
     Provider,
@@ -41,6 +42,7 @@ from revoker.sdk import (
     receipt,
     safe_id,
     seen_dead,
+    shown_by,
     text_at,
 )
 
@@ -184,6 +186,7 @@ PROVIDER = Provider(
             ambiguous=True,
             needs=("key_id",),
             proves_pair=True,
+            owner=OwnerCheck(shown_by(bind), "auth_token", MAIN),
             verify=verify,
             docs=KEY_DOCS,
             identity="the account, where it has a Verify service; the key's SID came with the finding",

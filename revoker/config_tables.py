@@ -64,6 +64,12 @@ class OwnershipSettings:
     public: tuple[str, ...] = option(
         read.texts, "Sources that the public can see, as globs like those of `sources`: what was found there goes first.", ()
     )
+    ask_authority: bool = option(
+        read.flag,
+        "Ask a provider, as your own [authority], whether a credential that nothing else shows to be yours is in your account. "
+        "Nothing of its secret is sent.",
+        True,
+    )
     assume: bool = option(read.flag, "Take every finding as yours. For a lab only.", False)
     attest: str = option(
         read.one_of("signed", "named"),

@@ -11,7 +11,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from revoker.config import Settings
-from revoker.model import Credential, Identity, Location, Verdict
+from revoker.model import Credential, Identity, Location, Owned, Verdict
 from revoker.sdk import Kind, Provider, skip
 
 CANARY = "canary"
@@ -23,6 +23,7 @@ class Claim:
 
     attested: bool = False  # a valid attestation covers its incident
     locations: tuple[Location, ...] = ()
+    owned: Owned | None = None  # what the operator's own API said
     canary: bool = False  # a recorded override lets this bait be asked; whose it is must be proven all the same
 
 
@@ -86,6 +87,8 @@ def proof(provider: Provider, kind: Kind, cred: Credential, settings: Settings, 
         return "its host, declared"
     if _source_owned(claim.locations, ownership.sources):
         return "all its places, declared in [ownership] sources"
+    if claim.owned is not None and (claim.owned.account is None or not owned or claim.owned.account in owned):
+        return claim.owned.how
     return "an attestation" if claim.attested else skip("not_owned")
 
 

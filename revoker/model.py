@@ -164,6 +164,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Owned:
+    """What shows that a credential is the operator's own, in words for people, and the account that holds it."""
+
+    how: str
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A validity with its reason slug, and what it rests on."""
 

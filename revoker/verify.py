@@ -19,9 +19,10 @@ from revoker.doubt import doubted
 from revoker.errors import EgressRefused, RevokerError
 from revoker.log import get_logger
 from revoker.model import CANDIDATES, Credential, Location, Status, Validity, Verdict
+from revoker.owned import Owners, claims
 from revoker.sdk import Kind, Propagation
-from revoker.store import canaries, incidents
 from revoker.store import credentials as rows_of
+from revoker.store import owned as owned_rows
 
 if TYPE_CHECKING:
     from revoker.egress.http import Pool
@@ -50,6 +51,7 @@ class VerifySummary:
     frozen: tuple[str, ...] = ()  # providers whose refusals were not believed
     canaries: tuple[str, ...] = ()  # asked although they are bait, by a recorded override
     lapsed: tuple[str, ...] = ()  # asked once, and not any more: nobody vouches for them now, so nobody would notice their return
+    owned: tuple[str, ...] = ()  # shown to be ours by our own authority, in this sweep
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,8 @@ class _Job:
     row: CredentialRow
     kind: Kind
     cred: Credential
+    claim: gate.Claim
+    unless: Verdict | None = None  # the verdict that stands unless the operator's own API shows that it is ours
 
 
 def verify(
@@ -84,6 +88,7 @@ def verify(
         frozen=tuple(sweep.frozen),
         canaries=tuple(sweep.canaries),
         lapsed=tuple(sweep.lapsed),
+        owned=tuple(sweep.owned),
     )
 
 
@@ -149,6 +154,8 @@ class _Sweep:
         self.known = {row.fingerprint for rows in by_provider.values() for row in rows if row.status in WATCHED}
         self.lapsed: list[str] = []
         self.canaries: list[str] = []
+        self.owned: list[str] = []
+        self.owners = Owners(store, settings)
         self.done = self.asked = 0
         self.answered: Counter[Validity] = Counter()
         self.transitions: list[Transition] = []
@@ -169,6 +176,11 @@ class _Sweep:
 
         async def work() -> None:
             for job in jobs:
+                if job.unless is not None and not await self._is_ours(pool, job):
+                    self._without(job.row, job.unless, sure)
+                    continue
+                if job.claim.canary and gate.is_canary(job.kind, job.cred, self.settings, self.clock()):
+                    self.canaries.append(job.row.fingerprint)
                 verdict = self._doubted(job, await check(pool, job.kind, job.cred))
                 self.asked += 1
                 if job.row.status is Status.LIVE:
@@ -207,23 +219,35 @@ class _Sweep:
         kinds = catalog.kinds()
         for start in range(0, len(rows), BATCH):
             chunk = {row.fingerprint: row for row in rows[start : start + BATCH]}
-            attested = incidents.attested_members(self.store, list(chunk), self.clock())
-            bait = canaries.allowed(self.store, list(chunk), self.clock())
+            spoken = claims(self.store, list(chunk), self.clock())
             for cred in rows_of.unseal_many(self.store, list(chunk)):
                 row = chunk.pop(cred.fingerprint)
                 kind = kinds.get(row.kind)
-                claim = gate.Claim(row.fingerprint in attested, self._places(row), row.fingerprint in bait)
+                claim = replace(spoken[row.fingerprint], locations=self._places(row))
                 verdict = self._without_call(row, kind, cred, claim)
-                if verdict is not None:
-                    sure.append((row.fingerprint, verdict))
-                    self._tick()
-                elif kind is not None:
-                    if claim.canary and gate.is_canary(kind, cred, self.settings, self.clock()):
-                        self.canaries.append(row.fingerprint)
-                    yield _Job(row, kind, cred)
+                if kind is None or (verdict is not None and not self.owners.may_ask(kind, verdict)):
+                    self._without(row, verdict or Verdict(Validity.SKIPPED, "unsupported"), sure)
+                    continue
+                yield _Job(row, kind, cred, claim, verdict)
             for row in chunk.values():  # nothing sealed: masked, hashed, or purged
-                sure.append((row.fingerprint, Verdict(Validity.SKIPPED, "no_value")))
-                self._tick()
+                self._without(row, Verdict(Validity.SKIPPED, "no_value"), sure)
+
+    def _without(self, row: CredentialRow, verdict: Verdict, sure: list[tuple[str, Verdict]]) -> None:
+        """A verdict that needs no call."""
+        sure.append((row.fingerprint, verdict))
+        self._tick()
+
+    async def _is_ours(self, pool: Pool, job: _Job) -> bool:
+        """Ask our own authority whose it is, and keep the answer; True when the gate lets it pass with that."""
+        found = await self.owners.ask(pool, job.kind, job.cred)
+        if found is None:
+            return False
+        claim = replace(job.claim, owned=found)
+        if self._without_call(job.row, job.kind, job.cred, claim) is not None:
+            return False
+        owned_rows.record(self.store, job.row.fingerprint, found, self.clock())
+        self.owned.append(job.row.fingerprint)
+        return True
 
     def _without_call(self, row: CredentialRow, kind: Kind | None, cred: Credential, claim: gate.Claim) -> Verdict | None:
         if kind is None:

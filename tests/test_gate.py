@@ -9,7 +9,7 @@ import pytest
 
 from revoker.config import OwnershipSettings, Settings
 from revoker.gate import Claim, is_canary, is_foreign, owned_accounts, proof, public_place, why_not
-from revoker.model import Credential, Identity, Location, Secret, Validity, Verdict
+from revoker.model import Credential, Identity, Location, Owned, Secret, Validity, Verdict
 from revoker.sdk import Kind, Manual, Propagation, Provider, Reader, example_value
 
 NOW = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)
@@ -197,6 +197,19 @@ def test_an_account_is_compared_only_where_accounts_are_declared() -> None:
     ours = OwnershipSettings(accounts={"thing": (OURS,)})
     assert reason(WITH_ACCOUNT, credential(), ours, attested) is None  # no account to be read: the attestation decides
     assert reason(WITH_ACCOUNT, credential(), ours) == "not_owned"
+
+
+def test_what_our_own_authority_showed_opens_the_gate_unless_a_declaration_speaks_against_it() -> None:
+    shown, elsewhere = Claim(owned=Owned("our own list", OURS)), OwnershipSettings(accounts={"thing": ("999999999999",)})
+    ours = OwnershipSettings(accounts={"thing": (OURS,)})
+    assert reason(KIND, credential(), OwnershipSettings(), shown) is None
+    assert reason(KIND, credential(), ours, shown) is None
+    assert reason(KIND, credential(), elsewhere, shown) == "not_owned"
+    assert reason(KIND, credential(), elsewhere, Claim(owned=Owned("our own list"))) is None, "it names no account"
+    assert reason(WITH_ACCOUNT, credential(account=OURS), elsewhere, shown) == "not_owned"
+    assert reason(WITH_HOST, credential(host="db.stranger.test"), OwnershipSettings(), shown) == "host_not_owned"
+    settings = replace(Settings(), ownership=OwnershipSettings())
+    assert proof(provider(KIND), KIND, credential(), settings, shown) == "our own list"
 
 
 def test_a_host_that_came_with_the_finding_and_is_named_is_proof_enough() -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from revoker.providers.aws.accounts import account_of, canary, half_a_session, no_credential
 from revoker.providers.aws.caller import AUTHORITY, OTHER_PARTITIONS, check_authority, verify
 from revoker.providers.aws.keys import issue, revoke, revoke_root, set_status
+from revoker.providers.aws.owner import ACCOUNTS, owned
 from revoker.providers.aws.sessions import allow_sessions, bind_session, bind_user, end_sessions, is_allowed, is_denied
 from revoker.providers.aws.target import bind, bind_issue, bind_root, has_status, last_used, siblings
 from revoker.sdk import (
@@ -19,6 +20,7 @@ from revoker.sdk import (
     Effect,
     Kind,
     Manual,
+    OwnerCheck,
     Propagation,
     Provider,
     Residual,
@@ -121,6 +123,8 @@ PROVIDER = Provider(
         "iam.us-gov.amazonaws.com",
         "sts.eusc-de-east-1.amazonaws.eu",
         "iam.eusc-de-east-1.amazonaws.eu",
+        "organizations.us-east-1.amazonaws.com",
+        "organizations.us-gov-west-1.amazonaws.com",
     ),
     docs=API,
     check_authority=check_authority,
@@ -161,6 +165,7 @@ PROVIDER = Provider(
             residual=(MINTED,),
             budget=CALM,
             account=account_of,
+            owner=OwnerCheck(owned, AUTHORITY, ACCOUNTS),
             effects_of_check="one CloudTrail event in the owner's account, and the key's last use becomes this check (service sts)",
             irreversible_loss="a deleted key id cannot be brought back",
             ambiguous=True,
@@ -194,6 +199,7 @@ PROVIDER = Provider(
             residual=(Residual("sessions of roles that were assumed from this one", timedelta(hours=12)),),
             budget=CALM,
             account=account_of,
+            owner=OwnerCheck(owned, AUTHORITY, ACCOUNTS),
             effects_of_check="one CloudTrail event in the owner's account",
             ambiguous=True,
         ),

@@ -14,6 +14,7 @@ from revoker.sdk import (
     ListUnread,
     Mutation,
     Observer,
+    Owned,
     Reader,
     Receipt,
     Reply,
@@ -101,6 +102,20 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
     if all(is_over(row, api.now) for row in found):
         return Verdict(Validity.DEAD, "expired", seen)
     return Verdict(Validity.UNKNOWN, "hint_listed", seen)
+
+
+async def owned(cred: Credential, api: Reader) -> Owned | None:
+    """Ours when the client id is an application of the authority's own tenant; a guest's service principal there is not."""
+    if api.authority("graph_token") is None:
+        return None
+    try:
+        reply = await holder(cred, api, "applications")
+    except ListUnread:
+        return None
+    client = cred.parts.get("client_id", "").casefold()
+    if not client or (text_at(reply, "value.0.appId") or "").casefold() != client:
+        return None
+    return Owned(f"the application {client} is one of our authority's own tenant", cred.parts.get("tenant"))
 
 
 async def bind_secret(cred: Credential, api: Reader) -> Bound | Unbound:

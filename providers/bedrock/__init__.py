@@ -15,11 +15,13 @@ from revoker.sdk import (
     Manual,
     Mutation,
     Observer,
+    OwnerCheck,
     Propagation,
     Provider,
     Residual,
     absent,
     example_value,
+    shown_by,
 )
 
 DOCS = "https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html"
@@ -68,6 +70,7 @@ PROVIDER = Provider(
             docs=DOCS,
             identity="account and IAM user, which stand in the key itself",
             account=account_of,
+            owner=OwnerCheck(shown_by(bind), AUTHORITY, f"iam:{LIST}"),
             propagation=Propagation(timedelta(minutes=5), source="IAM is eventually consistent; AWS names no figure"),
             effects_of_check="one CloudTrail event in the owner's account per region that is asked",
             residual=(Residual("access keys that somebody made for the key's own IAM user", None, "list and delete them"),),

@@ -19,6 +19,7 @@ from revoker.sdk import (
     Issued,
     Mutation,
     Observer,
+    Owned,
     Proof,
     Reader,
     Receipt,
@@ -232,3 +233,15 @@ async def siblings(bound: Bound, api: Reader) -> list[Sibling] | None:
     if found is None:
         return None
     return [Sibling(safe_id(str(r.pick("name")).rsplit("/", 1)[-1]), "", time_at(r, "validAfterTime")) for r in found]
+
+
+async def owned(cred: Credential, api: Reader) -> Owned | None:
+    """Ours when IAM lists this key id to the authority. The public certificates that `bind` compares are there for anybody."""
+    if api.authority("access_token") is None:
+        return None
+    file = document(cred)
+    project, key_id = text(file, "project_id"), text(file, "private_key_id") or ""
+    listed = await siblings(Bound(cred, key_id, Proof.EMBEDDED, "the key id stands in the file"), api) or []
+    if not project or key_id not in {key.target for key in listed}:
+        return None
+    return Owned(f"IAM lists the key to our own authority, in project {project}", project)

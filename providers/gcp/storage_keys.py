@@ -6,6 +6,7 @@ from revoker.sdk import (
     Effect,
     Mutation,
     Observer,
+    Owned,
     Reader,
     Receipt,
     Reply,
@@ -75,3 +76,14 @@ async def revoke(bound: Bound, api: Writer) -> Receipt:
     """Delete a key, for good. Google wants it inactive before."""
     reply = await api.send("DELETE", path(bound.target, api), auth=as_authority(api, "access_token"), host=HOST)
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[204], already=[404])
+
+
+async def owned(cred: Credential, api: Reader) -> Owned | None:
+    """Ours when the operator's project shows a key of this id."""
+    key_id = cred.parts.get("key_id")
+    if api.authority("access_token") is None or api.setting("project") is None or not key_id:
+        return None
+    now = await look(key_id, api)
+    if now.status != 200 or now.trouble is not None or text_at(now, "accessId") != key_id:
+        return None
+    return Owned(f"project {api.setting('project')} shows the key to our own authority", api.setting("project"))

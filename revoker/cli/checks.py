@@ -91,7 +91,14 @@ def _ownership(settings: Settings) -> Iterator[Check]:
         yield Check("ownership", None, "assumed for everything: for a lab only", "take `assume` out")
         return
     declared = any((own.aws_accounts, own.github_orgs, own.openai_orgs, own.accounts, own.hosts, own.sources))
-    yield Check("ownership", True, "declared" if declared else "by attestation at ingest only")
+    yield Check("ownership", True, "declared" if declared else _undeclared(settings))
+
+
+def _undeclared(settings: Settings) -> str:
+    shows = [one.id for one in _with_authority(settings) if any(kind.owner for kind in one.kinds)]
+    if not shows or not settings.ownership.ask_authority:
+        return "by attestation at ingest only"
+    return f"by attestation at ingest, and by what the authority shows at {', '.join(shows)}"
 
 
 def _with_authority(settings: Settings) -> list[Provider]:

@@ -49,6 +49,12 @@ def tell_unowned(rows: Sequence[CredentialRow]) -> None:
         )
 
 
+def tell_owned(fingerprints: Sequence[str]) -> None:
+    """Say how many our own authority showed to be ours: nobody's word stands for them."""
+    if fingerprints:
+        output.tell(f"{len(fingerprints)} of them are ours, as our own [authority] shows; `revoker show` says how.")
+
+
 def tell_frozen(providers: Sequence[str]) -> None:
     """Say which providers' refusals are not believed."""
     for name in providers:

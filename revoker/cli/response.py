@@ -97,6 +97,7 @@ def _verify(session: Session, incident: str) -> None:
     with output.progress("verifying") as bar:
         summary = verify.verify(session.store, _rows(session, incident), settings=session.settings, clock=now, progress=bar)
     closing.tell_frozen(summary.frozen)
+    closing.tell_owned(summary.owned)
     rows = _rows(session, incident)
     output.tell(f"Verified: {listing.counts(listing.tally(rows))}.")
     closing.tell_unowned(rows)

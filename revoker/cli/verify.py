@@ -55,6 +55,7 @@ def command(
             "fresh": summary.fresh,
             "frozen": list(summary.frozen),
             "canaries": list(summary.canaries),
+            "owned": list(summary.owned),
         }
         output.document({**made, **more})
         return code
@@ -68,4 +69,5 @@ def command(
 def _tell(summary: VerifySummary) -> None:
     """What must not be overlooked."""
     closing.tell_canaries(summary.canaries)
+    closing.tell_owned(summary.owned)
     closing.tell_frozen(summary.frozen)

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 READS = re.compile(r"(?:Get|List|Describe|Simulate)[A-Za-z]*\Z")
 MINTS = frozenset({"GetSessionToken", "GetFederationToken", "GetDelegatedAccessToken", "GetWebIdentityToken"})  # named as reads
-SERVICES = frozenset({"sts", "iam"})
+SERVICES = frozenset({"sts", "iam", "organizations"})
 REGION = "us-east-1"
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,12 +119,14 @@ def _model(service: str) -> Any:
     return ServiceModel(loader.load_service_model(service, "service-2"), service)
 
 
-@lru_cache(maxsize=1)
-def _query_tools() -> tuple[Any, Any]:
+@lru_cache(maxsize=4)
+def _tools(service: str) -> tuple[Any, Any]:
+    """What writes and reads the service's protocol: XML of IAM and STS, JSON of Organizations."""
     from botocore.parsers import create_parser
     from botocore.serialize import create_serializer
 
-    return create_serializer("query"), create_parser("query")
+    protocol = _model(service).metadata["protocol"]
+    return create_serializer(protocol), create_parser(protocol)
 
 
 def signed(what: Call, agent: str) -> Request:
@@ -135,20 +138,22 @@ def signed(what: Call, agent: str) -> Request:
     from botocore.model import OperationNotFoundError
 
     try:
-        body = _query_tools()[0].serialize_to_request(dict(what.params), _model(what.service).operation_model(what.operation))
+        model = _model(what.service).operation_model(what.operation)
+        made = _tools(what.service)[0].serialize_to_request(dict(what.params), model)
     except (BotoCoreError, OperationNotFoundError):
         raise EgressRefused("An AWS call that does not fit its description was refused.", safe="nothing was sent") from None
-    text = urlencode(body["body"])
+    form = isinstance(made["body"], Mapping)
+    body = urlencode(made["body"]).encode() if form else bytes(made["body"])
     url = what.endpoint.url("/")
-    headers = {"User-Agent": agent, "Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "Accept-Encoding": "gzip"}
-    wire = AWSRequest("POST", url, data=text, headers=headers)
+    headers = {"User-Agent": agent, "Content-Type": FORM, **({} if form else made["headers"]), "Accept-Encoding": "gzip"}
+    wire = AWSRequest("POST", url, data=body, headers=headers)
     token = what.keys.token.reveal() if what.keys.token is not None else None
     SigV4Auth(Credentials(what.keys.id, what.keys.secret.reveal(), token), what.service, what.region).add_auth(wire)
-    return Request("POST", what.endpoint, url, tuple((str(k), str(v)) for k, v in wire.headers.items()), text.encode())
+    return Request("POST", what.endpoint, url, tuple((str(k), str(v)) for k, v in wire.headers.items()), body)
 
 
 def read_answer(reply: Reply, service: str, operation: str) -> Reply:
-    """The parsed XML in place of the raw text: json is the operation's result, code AWS's error code."""
+    """The parsed body in place of the raw text: json is the operation's result, code AWS's error code."""
     if reply.trouble is not None or reply.status is None:
         return reply
     if _declares_entities(reply.text.encode()):
@@ -156,8 +161,8 @@ def read_answer(reply: Reply, service: str, operation: str) -> Reply:
     shape = _model(service).operation_model(operation).output_shape
     raw = {"status_code": reply.status, "headers": dict(reply.headers), "body": reply.text.encode()}
     try:
-        parsed = _query_tools()[1].parse(raw, shape)
-    except Exception:  # noqa: BLE001 - botocore raises many kinds for a body that is not its XML
+        parsed = _tools(service)[1].parse(raw, shape)
+    except Exception:  # noqa: BLE001 - botocore raises many kinds for a body that is not its own
         return replace(reply, trouble="wrong_type", json=None)
     return _with(reply, parsed)
 

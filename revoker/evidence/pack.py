@@ -105,6 +105,7 @@ def _credential(member: Member, shortened: timedelta | None) -> dict[str, Any]:
         **{name: doc[name] for name in ("fingerprint", "kind", "provider", "status", "reason", "identity", "accepted", "times")},
         "locations": doc["locations"],
         "residual": doc["residual"],
+        "owned": doc["owned"],
         "verdicts": [{**verdict, "offline": verdict["host"] is None} for verdict in doc["verdicts"]],
         "proof": _proof(member.row.kind, shortened),
     }

@@ -62,6 +62,7 @@ def kind_document(kind_id: str) -> dict[str, Any]:
         "answers": [_answer(answer, kind) for answer in declared(kind)],
         "identity": kind.identity,
         "check_needs": kind.check_needs,
+        "owner": {"authority": kind.owner.authority, "needs": kind.owner.needs} if kind.owner else None,
         "needs": [*kind.needs, *kind.needs_secret],
         "ambiguous": kind.ambiguous,
         "requests": kind.requests,
@@ -133,6 +134,10 @@ def _check_lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
         ("side effects", doc["effects_of_check"]),
         ("needs", ", ".join(doc["needs"])),
         ("check's authority", doc["check_needs"]),
+        (
+            "whose it is",
+            f"{doc['owner']['authority']} tells ({doc['owner']['needs']}), with nothing of the secret" if doc["owner"] else "",
+        ),
         ("named by", "a scanner's rule or the variable's name only: its shape is shared" if doc["ambiguous"] else ""),
     ]
     if doc["local_refusals"]:

@@ -49,6 +49,8 @@ def _kind(doc: dict[str, Any]) -> Iterator[str]:
         yield f"- Needs beside the secret: {', '.join(code_span(part) for part in doc['needs'])}."
     if doc["check_needs"]:
         yield f"- The check uses the authority: {doc['check_needs']}."
+    if doc["owner"]:
+        yield f"- Whose it is: the authority `{doc['owner']['authority']}` can tell, before anything is asked with the credential."
     if doc["host_from"]:
         yield f"- Goes to the {code_span(doc['host_from'])} that came with it, which must be owned (`[ownership] hosts`)."
     if doc["ambiguous"]:
@@ -113,6 +115,8 @@ def _rights(kind: Kind) -> Iterator[str]:
         name, _, right = kind.check_needs.partition(": ")
         secret = "-" if name == "no right" else f"`{name}`"
         yield f"| `{kind.id}` | the check (reads) | {secret} | {_cell(right)} |"
+    if kind.owner:
+        yield f"| `{kind.id}` | whose it is (reads) | `{kind.owner.authority}` | {_cell(kind.owner.needs)} |"
     for action in kind.actions:
         if action.by == "authority":
             yield f"| `{kind.id}` | {_named(action)} | `{action.authority}` | {_cell(action.needs)} |"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from revoker.store.homes import Home
     from revoker.store.incidents import Incident
     from revoker.store.orphans import Orphan
+    from revoker.store.owned import OwnedRow
     from revoker.store.runs import JournalRow, RunRow
 
 
@@ -41,6 +42,7 @@ class Member:
     runs: tuple[RunStory, ...]
     homes: tuple[Home, ...] = ()
     overrides: tuple[Override, ...] = ()  # who let this canary be asked
+    owned: OwnedRow | None = None  # what our own authority said of whose it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,12 @@ def metrics_of(store: Store, rows: Sequence[CredentialRow], selection: Selection
 
 def members(store: Store, rows: Sequence[CredentialRow]) -> Iterator[Member]:
     """Each credential with its places, answers and runs."""
-    from revoker.store import canaries, credentials, homes, runs
+    from revoker.store import canaries, credentials, homes, owned, runs
 
     fingerprints = [row.fingerprint for row in rows]
     spots, answers = credentials.locations_of(store, fingerprints), credentials.history_of(store, fingerprints)
     stand, bait = homes.homes_of(store, fingerprints), canaries.overrides_of(store, fingerprints) if rows else {}
+    ours = owned.owned_among(store, fingerprints) if rows else {}
     told: dict[str, list[RunStory]] = {}
     for run in runs.list_runs(store, fingerprint=fingerprints) if rows else ():
         told.setdefault(run.fingerprint, []).append(RunStory(run, tuple(runs.journal(store, run.id))))
@@ -107,6 +110,7 @@ def members(store: Store, rows: Sequence[CredentialRow]) -> Iterator[Member]:
             tuple(told.get(fp, ())),
             tuple(stand.get(fp, ())),
             tuple(bait.get(fp, ())),
+            ours.get(fp),
         )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from revoker.store.credentials import CredentialRow, VerdictRow
     from revoker.store.homes import Home
     from revoker.store.orphans import Orphan
+    from revoker.store.owned import OwnedRow
     from revoker.store.runs import JournalRow, RunRow
 
 TIMES = (
@@ -117,6 +118,7 @@ def member(found: Member) -> dict[str, Any]:
         "verdicts": [verdict(one) for one in found.verdicts],
         "runs": [run_story(one) for one in found.runs],
         "vault": [home(one) for one in found.homes],
+        "owned": shown_owned(found.owned),
         "canary_overrides": [override(one) for one in found.overrides],
         "residual": _residual(row, kind),
         "manual": _manual(kind),
@@ -179,6 +181,11 @@ def home(found: Home) -> dict[str, Any]:
         "how": found.how,
         "at": iso(found.at),
     }
+
+
+def shown_owned(row: OwnedRow | None) -> dict[str, Any] | None:
+    """What our own authority said of whose a credential is."""
+    return {"how": row.owned.how, "account": row.owned.account, "at": iso(row.at)} if row else None
 
 
 def override(one: Override) -> dict[str, Any]:

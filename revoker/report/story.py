@@ -151,6 +151,7 @@ def facts(credential: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Expires", when(identity.get("expires_at")) if identity.get("expires_at") else None),
         ("Last used", when(identity.get("last_used_at")) if identity.get("last_used_at") else None),
         *((f"Part {name}", value) for name, value in credential["parts"].items()),
+        ("Ours", credential["owned"] and f"{credential['owned']['how']} (asked {when(credential['owned']['at'])} UTC)"),
         *(("CANARY", override(one)) for one in credential["canary_overrides"]),
         ("Incident", credential["incident"]),
         ("Accepted", f"by {accepted['by']}: {accepted['why']}" if accepted else None),

@@ -10,19 +10,20 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from revoker import catalog, gate
+from revoker import catalog, gate, responder
 from revoker.config import Settings
 from revoker.errors import UsageError
 from revoker.model import Credential, Status, Unbound, Verdict
+from revoker.owned import claims
 from revoker.playbook import Playbook, check_kinds, load_playbooks
-from revoker.runs import digests, limits, responder
+from revoker.runs import digests, limits
 from revoker.runs.choose import Choice, choose, named
 from revoker.runs.facts import Facts, ReaderFor, bind_all, used_lately
 from revoker.runs.placing import placement
 from revoker.runs.planned import is_change, planned_steps
 from revoker.runs.priority import priority
 from revoker.runs.remembered import with_remembered
-from revoker.store import canaries, homes, incidents, plans
+from revoker.store import canaries, homes, plans
 from revoker.store import credentials as rows_of
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class _Planner:
         self.changes: Counter[str] = Counter()  # by provider
         self.leaked: dict[str, Mapping[str, str]] = {}  # provider -> its authorities that leaked themselves
         self.mutations = 0
-        self.attested: frozenset[str] = frozenset()
+        self.claims: Mapping[str, gate.Claim] = {}
         self.proofs: dict[str, str] = {}  # fingerprint -> what shows that it is ours
         self.bait: Mapping[str, canaries.Override] = {}
         self.homes: Mapping[str, Sequence[homes.Home]] = {}
@@ -148,7 +149,7 @@ class _Planner:
         """Plan in small groups, so that a limit stops it early."""
         for start in range(0, len(rows), AT_ONCE):
             group = [row.fingerprint for row in rows[start : start + AT_ONCE]]
-            self.attested = incidents.attested_members(self.store, group, self.now)
+            self.claims = claims(self.store, group, self.now)
             self.bait = canaries.allowed(self.store, group, self.now)
             self.homes = homes.homes_of(self.store, group)
             ready = [facts for row in rows[start : start + AT_ONCE] for facts in self._before_asking(row)]
@@ -164,7 +165,7 @@ class _Planner:
         provider = catalog.provider_of(kind.id)
         for cred in rows_of.unseal_many(self.store, [row.fingerprint]):
             places = tuple(rows_of.locations(self.store, row.fingerprint))
-            claim = gate.Claim(row.fingerprint in self.attested, places, row.fingerprint in self.bait)
+            claim = replace(self.claims[row.fingerprint], locations=places)
             verdict = gate.why_not(provider, kind, cred, self.settings, claim, self.now)
             if verdict is None:
                 self.proofs[row.fingerprint] = str(gate.proof(provider, kind, cred, self.settings, claim))

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from revoker import audit, gate
+from revoker import audit, gate, responder
 from revoker.config import Settings
 from revoker.errors import NotBound, Parked
 from revoker.model import Bound, Credential, Effect, Proof, Status, Unbound
-from revoker.runs import responder
 from revoker.runs.crashpoints import reach
 from revoker.runs.facts import Bindings, bind_all
 from revoker.runs.listening import Listening

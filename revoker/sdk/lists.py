@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any
 
 from revoker.errors import ActionFailed
-from revoker.model import NOTHING, Bound, Credential, Secret, Unbound
+from revoker.model import NOTHING, Bound, Credential, Owned, Secret, Unbound
 from revoker.sdk.asking import Auth, Reader, Reply
 from revoker.sdk.ready import bearer
-from revoker.sdk.shapes import Binder, Lister, Observer
+from revoker.sdk.shapes import Binder, Lister, Observer, OwnerLook
 
 MOST_PAGES = 200  # a list longer than this is not read to its end, and then nothing is bound
 GAP = re.compile(r"\.{2,}|…|\*{2,}")
@@ -96,6 +96,16 @@ def only_candidate(shown: str) -> Unbound:
 def unproven_pair(shown: str) -> Unbound:
     """An id that stood beside the secret may be anybody's where no call uses both: a person must confirm it."""
     return Unbound("pair_not_proven", f"{shown} came beside the secret, and no check uses both; a person must confirm it")
+
+
+def shown_by(bind: Binder) -> OwnerLook:
+    """Ours is what this binder finds: it looks into what the authority alone may see, and needs nothing of the secret there."""
+
+    async def owned(cred: Credential, api: Reader) -> Owned | None:
+        found = await bind(cred, api)
+        return Owned(f"our own authority: {found.how}", found.account) if isinstance(found, Bound) else None
+
+    return owned
 
 
 def as_authority(api: Reader, name: str, auth: Callable[[Secret], Auth] = bearer) -> Auth:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from revoker.model import NOTHING, Bound, Credential, Effect, Issued, Receipt, Secret, Unbound, Verdict
+from revoker.model import NOTHING, Bound, Credential, Effect, Issued, Owned, Receipt, Secret, Unbound, Verdict
 from revoker.sdk.asking import Reader, Writer
 from revoker.sdk.reads import Read
 
@@ -15,6 +15,7 @@ Binder = Callable[[Credential, Reader], Awaitable["Bound | Unbound"]]
 Mutation = Callable[[Bound, Writer], Awaitable[Receipt]]
 Observer = Callable[[Bound, Reader], Awaitable["bool | None"]]
 OfflineCheck = Callable[[Credential, datetime], "Verdict | None"]
+OwnerLook = Callable[[Credential, Reader], Awaitable["Owned | None"]]
 LastUsed = Callable[[Bound, Reader], Awaitable["datetime | None"]]
 Lister = Callable[[Bound, Reader], Awaitable["Sequence[Sibling] | None"]]
 
@@ -79,6 +80,15 @@ class Manual:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerCheck:
+    """How the operator's own API tells whether a credential is the operator's: with the authority alone, by GET and AWS reads."""
+
+    look: OwnerLook  # None where it shows no such credential; nothing of the secret is sent
+    authority: str  # the name in [authority.<provider>] that must be there
+    needs: str  # the least right, in the provider's words
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """How fast we may ask a provider, from one process."""
 
@@ -108,6 +118,7 @@ class Kind:
     requests: int = 1  # the most requests one check makes
     check_needs: str = ""  # the authority's right that the check uses; "" where the credential asks for itself alone
     account: Callable[[Credential], str | None] | None = None  # the owning account, read offline
+    owner: OwnerCheck | None = None  # how the operator's own API tells whose it is
     proves_pair: bool = False  # the check sends the public parts and the secret together: `live` says that they belong together
     host_from: str | None = None  # the part that names the host, for self-hosted things; must be owned
     also_at: str = ""  # who else issues values of this form: "self-managed GitLab"; a refusal here says nothing of those

@@ -121,6 +121,7 @@ def credential(number: int, status: str, text: str = "plain") -> dict[str, Any]:
         "times": times,
         "verdicts": [{"at": iso(START), "validity": "unknown", "reason": text, "host": text, "status": 429, "code": text}],
         "runs": [run(number, text, times["dead_at"])] if times["acked_at"] else [],
+        "owned": {"how": text, "account": text, "at": iso(START)},
         "canary_overrides": [
             {"who": text, "why": text, "signed_by": text, "at": iso(START), "until": iso(START), "ended_at": iso(START)}
         ],

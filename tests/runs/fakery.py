@@ -23,6 +23,7 @@ from revoker.sdk import (
     Kind,
     Manual,
     Observer,
+    OwnerCheck,
     Proof,
     Propagation,
     Provider,
@@ -41,6 +42,7 @@ from revoker.sdk import (
     probe,
     receipt,
     safe_id,
+    shown_by,
     text_at,
     time_at,
 )
@@ -138,6 +140,7 @@ PROVIDER = Provider(
             propagation=Propagation(timedelta(seconds=0.2)),
             budget=BUDGET,
             last_used=last_used,
+            owner=OwnerCheck(shown_by(bind), "admin", NEEDS),
             manual=Manual(url="https://fakery.invalid/keys", steps=("Delete the key.",), notify="its owner"),
             actions=(
                 Action("issue", Effect.ISSUE, issue, bind, NEEDS, DOCS, authority="admin", undo="revoke", siblings=listed),
@@ -185,6 +188,7 @@ class Fakery:
     drop: list[str] = field(default_factory=list)
     refuse: dict[str, int] = field(default_factory=dict)  # call -> status
     asked: int = 0  # requests of any sort
+    bearers: set[str] = field(default_factory=set)  # whoever asked
     last: bool = False  # each key is the last active one of its user
     admin: str = field(default_factory=lambda: value_of("fkra"))
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -200,6 +204,7 @@ class Fakery:
     def answer(self, method: str, path: str, bearer: str, body: dict[str, Any]) -> tuple[int, Any]:
         call = f"{method} {path}"
         self.asked += 1
+        self.bearers.add(bearer)
         if call in self.refuse:
             return self.refuse[call], {"error": {"code": "refused"}}
         if path == "/v1/me":

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from revoker import catalog, secrets
+from revoker import catalog, responder, secrets
 from revoker.errors import UsageError
 from revoker.model import Credential, Finding, Identity, Location, Secret, Status
-from revoker.runs import digests, limits, responder
+from revoker.runs import digests, limits
 from revoker.runs.plan import Plan, make_plan
 from revoker.runs.priority import priority
 from revoker.store import credentials as rows_of

@@ -1,17 +1,14 @@
-"""Google: API keys (`AIza`, and the `AQ.` keys that are bound to a service account), checked at Gemini.
+"""Which key of the operator's projects a leaked one is, what Gemini says of it, and its changes.
 
-A key that Gemini refuses may still open Maps or YouTube, so only `API_KEY_INVALID` is a death. The API Keys API gives
-the full value of each key of a project: the leaked one is found by comparing values here, never by sending it in a URL.
+The API Keys API gives the full value of each key of a project: the leaked one is found by comparing values here.
 """
 
 import json
 import re
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from revoker.sdk import (
-    Action,
     ActionFailed,
     Auth,
     Bound,
@@ -19,15 +16,9 @@ from revoker.sdk import (
     Effect,
     Identity,
     Issued,
-    Kind,
     ListUnread,
-    Manual,
-    Mutation,
-    Observer,
     OutcomeUnknown,
     Proof,
-    Propagation,
-    Provider,
     Reader,
     Receipt,
     Reply,
@@ -37,13 +28,10 @@ from revoker.sdk import (
     Writer,
     as_authority,
     dead,
-    example_value,
     header,
     live,
     no_authority,
-    opposite,
     pages,
-    probe,
     receipt,
     safe_id,
     text_at,
@@ -248,52 +236,3 @@ async def bind_standard(cred: Credential, api: Reader) -> Bound | Unbound:
     if not cred.secret.reveal().startswith("AIza"):
         return Unbound("refused", "a key that is bound to a service account is made with gcloud, not through this API")
     return await bind(cred, api)
-
-
-def _action(id: str, run: Mutation, effect: Effect, right: str, undo: str, *, seen: Observer | None = None) -> Action:
-    binder, lister = (bind_standard, siblings) if effect is Effect.ISSUE else (bind, None)
-    needs = f"apikeys.keys.{right}, apikeys.keys.list and apikeys.keys.getKeyString"
-    return Action(id, effect, run, binder, needs, ADMIN_DOCS, authority="access_token", undo=undo, observe=seen, siblings=lister)
-
-
-PROVIDER = Provider(
-    id="google",
-    title="Google",
-    hosts=("generativelanguage.googleapis.com", HOST),
-    docs="https://cloud.google.com/docs/authentication/api-keys",
-    obtain="Bind the role on the projects to a service account, then `gcloud auth "
-    "print-access-token --impersonate-service-account`.",
-    authority={
-        "access_token": "OAuth access token of a principal with roles/serviceusage.apiKeysAdmin",
-        "project": "the project ids or numbers to search, separated by commas",
-    },
-    check_authority=check_authority,
-    kinds=(
-        Kind(
-            id="google_api_key",
-            title="Google API key",
-            pattern=r"AIza[0-9A-Za-z_-]{35}|AQ\.Ab8R[A-Za-z0-9_-]{46}",
-            verify=probe("/v1beta/models", ANSWERS, auth=by_key, params={"pageSize": "1"}, identity=whoami, code=reason),
-            docs=DOCS,
-            identity="at most the project number, which some refusals name; Maps, YouTube and Firebase are not asked",
-            propagation=Propagation(timedelta(minutes=10), source="commonly a few minutes; not documented, our margin"),
-            manual=Manual(
-                url="https://console.cloud.google.com/apis/credentials",
-                steps=(
-                    "Choose the project; keys of AI Studio are also at https://aistudio.google.com/api-keys.",
-                    "Make a new key with the same restrictions (AQ. keys: gcloud services api-keys create --service-account).",
-                    "Use Show key to find the leaked value, and delete that key. It can be restored for 30 days.",
-                ),
-                notify="the project's owner",
-            ),
-            offline=(example_value,),
-            actions=(
-                _action("suspend", suspend, Effect.SUSPEND, "update", "restore", seen=is_suspended),
-                _action("restore", restore, Effect.RESTORE, "update", "suspend", seen=opposite(is_suspended)),
-                _action("revoke", revoke, Effect.REVOKE, "delete", "undelete", seen=is_deleted),
-                _action("undelete", undelete, Effect.RESTORE, "undelete", "revoke", seen=opposite(is_deleted)),
-                _action("issue", issue, Effect.ISSUE, "create", "revoke"),
-            ),
-        ),
-    ),
-)
