@@ -24,7 +24,9 @@ from revoker.roots import ROOT, Carried, format_roots, parse_carried, parse_root
 __all__ = ["format_roots", "parse_roots", "write_root"]
 
 NONCE = 12  # bytes, random for each blob
-FORMAT = 1  # of a sealed blob: format, key version (2 bytes), nonce, ciphertext with tag
+FORMAT = 2  # of a sealed blob: format, key version (2 bytes), nonce, ciphertext with tag; tied to store, record and field
+EARLY = 1  # the same without the store: read in a store that was made with it and whose key was not rotated since
+SHORTEST = 3 + NONCE + 16  # bytes of a blob of nothing: head, nonce, tag
 ROOT_CONTEXT = b"revoker root key"
 
 
@@ -52,6 +54,8 @@ class Keys:
     fingerprint_key: bytes = field(repr=False)
     seal: Sealer
     audit_key: bytes = field(repr=False)
+    store: str = ""  # the id of the store that seals: two stores may have the same root key
+    oldest: int = FORMAT  # the oldest format of a blob that is opened
 
     def __reduce__(self) -> str:
         raise TypeError("keys cannot be pickled")
@@ -100,30 +104,36 @@ def fingerprint(keys: Keys, kind: str, value: Secret) -> str:
 
 
 def seal(keys: Keys, secret: Secret, *, record: str, field: str) -> bytes:
-    """Encrypt with AES-256-GCM, tied to its record and field, so that a blob fits nowhere else."""
+    """Encrypt with AES-256-GCM, tied to its store, record and field, so that a blob fits nowhere else."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     head = bytes([FORMAT]) + keys.seal.current.to_bytes(2, "big")
     nonce = os.urandom(NONCE)
     plain = secret.reveal().encode("utf-8", "surrogatepass")
-    return head + nonce + AESGCM(keys.seal.keys[keys.seal.current]).encrypt(nonce, plain, _bound(head, record, field))
+    return head + nonce + AESGCM(keys.seal.keys[keys.seal.current]).encrypt(nonce, plain, _bound(keys, head, record, field))
 
 
 def unseal(keys: Keys, blob: bytes, *, record: str, field: str) -> Secret:
-    """Decrypt. Raises StoreError for a wrong key, a changed blob, or one of another record or field."""
+    """Decrypt. Raises StoreError for a wrong key, a changed blob, or one of another store, record or field."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     head, nonce, body = blob[:3], blob[3 : 3 + NONCE], blob[3 + NONCE :]
     key = keys.seal.keys.get(sealed_with(blob))
-    if sealed_with(blob) > keys.seal.current and head[:1] == bytes([FORMAT]):
+    known = is_sealed(blob) and head[0] >= keys.oldest
+    if known and sealed_with(blob) > keys.seal.current:
         raise StoreError("A value is sealed with a newer key: the key was rotated.", next="start this command again")
-    if len(body) < 16 or head[0] != FORMAT or key is None:
+    if not known or key is None:
         raise _unreadable(record)
     try:
-        return Secret(AESGCM(key).decrypt(nonce, body, _bound(head, record, field)).decode("utf-8", "surrogatepass"))
+        return Secret(AESGCM(key).decrypt(nonce, body, _bound(keys, head, record, field)).decode("utf-8", "surrogatepass"))
     except (InvalidTag, UnicodeDecodeError):
         raise _unreadable(record) from None
+
+
+def is_sealed(blob: bytes) -> bool:
+    """True for what has the form of a sealed blob."""
+    return len(blob) >= SHORTEST and blob[0] in (EARLY, FORMAT)
 
 
 def sealed_with(blob: bytes) -> int:
@@ -175,8 +185,9 @@ def _transit_roots(name: str, transit: VaultTransit | None) -> dict[int, bytes]:
     return roots
 
 
-def _bound(head: bytes, record: str, field: str) -> bytes:
-    return b"\x00".join((b"revoker", head, record.encode(), field.encode()))
+def _bound(keys: Keys, head: bytes, record: str, field: str) -> bytes:
+    store = () if head[0] == EARLY else (keys.store.encode(),)
+    return b"\x00".join((b"revoker", head, *store, record.encode(), field.encode()))
 
 
 def _unreadable(record: str) -> StoreError:

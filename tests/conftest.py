@@ -115,6 +115,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.hookimpl(optionalhook=True)  # not there when xdist is not loaded, as for `make mutate`
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as there are cores: many tests wait for a server or a process."""
     return (os.cpu_count() or 1) * 3 // 2

@@ -18,7 +18,7 @@ from revoker.model import Secret
 from revoker.runs import engine_store
 from revoker.runs.crashpoints import reach
 from revoker.store import credentials
-from revoker.store.database import Store, is_sqlite, meta_rows, reading
+from revoker.store.database import SEAL_FORMAT, Store, is_sqlite, meta_rows, reading
 from revoker.store.sealing import NEWEST, ROTATION, announce, key_versions, put_meta
 from revoker.wrapped import CARRIED, PREFIX, SCHEME, Wrapping, context, is_root, version_of
 
@@ -55,7 +55,7 @@ def rotate(
         reach("engine sealed again")
         kept = _retire(fresh, wrapping)
         audit.append(fresh, "key_rotated", {"version": fresh.keys.seal.current, "who": state["who"]}, clock())
-        put_meta(fresh, {}, gone=(ROTATION,))
+        put_meta(fresh, {SEAL_FORMAT: str(secrets.FORMAT)}, gone=(ROTATION,))
         reach("rotated")
     return Rotated(fresh.keys.seal.current, sum(key_versions(fresh).values()), kept)
 
@@ -204,7 +204,7 @@ def _again(store: Store, text: str) -> str | None:
         blob = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
-    if len(blob) < 31 or blob[0] != secrets.FORMAT or secrets.sealed_with(blob) >= store.keys.seal.current:
+    if not secrets.is_sealed(blob) or secrets.sealed_with(blob) >= store.keys.seal.current:
         return None
     plain: Secret = secrets.unseal(store.keys, blob, **RECORD)
     return base64.b64encode(secrets.seal(store.keys, plain, **RECORD)).decode()

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from revoker.config_read import is_reference
 from revoker.errors import StoreError
 from revoker.model import Secret
 from revoker.references import resolve
-from revoker.secrets import Keys, VaultTransit, fingerprint, load_keys
+from revoker.secrets import EARLY, FORMAT, Keys, VaultTransit, fingerprint, load_keys
 from revoker.store import schema
 from revoker.store.sqlite_file import file_engine, prepare_file
 from revoker.wrapped import SCHEME, Wrapping, first_rows, unwrap
@@ -33,6 +33,9 @@ POSTGRESQL = {
     # A process that is frozen within a transaction would hold its locks, the audit log's too, and stop all other workers.
     "options": "-c idle_in_transaction_session_timeout=20s",
 }
+SEAL_FORMAT = (
+    "seal_format"  # of `meta`: the oldest format of a sealed value in this store; none in one that an early revoker made
+)
 T = TypeVar("T")
 
 
@@ -77,7 +80,7 @@ def open_store(
             safe="nothing was read or changed",
             next="set [store] key to the key that this store was made with, or restore both from the same backup",
         )
-    return Store(engine, keys, settings, store_id)
+    return Store(engine, replace(keys, store=store_id, oldest=int(rows.get(SEAL_FORMAT, EARLY))), settings, store_id)
 
 
 @contextmanager
@@ -237,7 +240,7 @@ def _make_identity(
     with converted(), engine.connect().execution_options(revoker_write=True) as connection, connection.begin():
         serialize(connection, 1)
         if connection.execute(sa.select(schema.meta.c.name)).first() is None:
-            made = {"store_id": id, "key_check": _mark(keys, id), **wrapped}
+            made = {"store_id": id, "key_check": _mark(keys, id), SEAL_FORMAT: str(FORMAT), **wrapped}
             connection.execute(sa.insert(schema.meta), [{"name": name, "value": value} for name, value in made.items()])
 
 

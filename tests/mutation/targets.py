@@ -22,4 +22,15 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "revoker/runs/sshsig.py": ("tests/runs/test_sshsig_forms.py", "tests/runs/test_sshsig.py"),
     "revoker/audit/chain.py": ("tests/store/test_chain.py", "tests/store/test_audit.py", "tests/store/test_anchors.py"),
     "revoker/audit/anchors.py": ("tests/store/test_anchor_file.py", "tests/store/test_anchors.py"),
+    "revoker/audit/__init__.py": ("tests/store/test_audit.py", "tests/store/test_chain.py", "tests/store/test_anchors.py"),
+    "revoker/owned.py": ("tests/test_owned.py", "tests/runs/test_owned.py"),
+    "revoker/runs/digests.py": (
+        "tests/runs/test_approvals.py",
+        "tests/runs/test_approval_rules.py",
+        "tests/runs/test_third_party.py",
+    ),
+    "revoker/runs/apply.py": ("tests/runs/test_approvals.py", "tests/runs/test_emergency.py", "tests/runs/test_plan.py"),
+    "revoker/store/plans.py": ("tests/runs/test_approvals.py", "tests/runs/test_approval_rules.py", "tests/store/test_runs.py"),
+    "revoker/runs/facts.py": ("tests/runs/test_pairs.py", "tests/runs/test_planned.py", "tests/runs/test_plan.py"),
+    "revoker/runs/remembered.py": ("tests/runs/test_remembered.py",),
 }

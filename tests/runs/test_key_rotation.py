@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from revoker import audit, secrets
 from revoker.cli.session import Session
@@ -23,9 +26,10 @@ from revoker.lab.servers import bao_call
 from revoker.model import Credential, Finding, Location, Secret
 from revoker.runs import engine_store, key_rotation
 from revoker.runs.engine_serializer import SealedSerializer
-from revoker.store import credentials, incidents
-from revoker.store.database import Store, meta_rows
-from revoker.store.sealing import ROTATION, key_versions
+from revoker.store import credentials, incidents, schema
+from revoker.store.database import SEAL_FORMAT, Store, meta_rows, reading, writing
+from revoker.store.intake import VALUE
+from revoker.store.sealing import ROTATION, key_versions, put_meta
 
 if TYPE_CHECKING:
     from revoker.lab.servers import OpenBao
@@ -327,3 +331,60 @@ def test_killed_at_every_point_and_called_again(
         version = next(iter(key_versions(place.session.store)))
         assert version == (3 if point.endswith(" rotated") and "transit" not in point else 2), point
         place.check(version)
+
+
+def as_an_early_revoker(store: Store) -> bytes:
+    """Seal all again without the store's id, and take out what says that it must be there; give one such blob."""
+    early = replace(store.keys, store="", oldest=secrets.EARLY)
+    table, creds = schema.sealed_values, schema.credentials.c
+    blob = b""
+    with writing(store) as connection:
+        query = sa.select(table.c.credential_id, creds.fingerprint, table.c.blob).join_from(table, schema.credentials)
+        for id, mark, sealed in connection.execute(query).all():
+            where = {"record": mark, "field": VALUE}
+            blob = sealed_early(early, secrets.unseal(store.keys, sealed, **where), **where)
+            connection.execute(sa.update(table).where(table.c.credential_id == id).values(blob=blob))
+    put_meta(store, {}, gone=(SEAL_FORMAT,))
+    return blob
+
+
+def sealed_early(keys: secrets.Keys, value: Secret, *, record: str, field: str) -> bytes:
+    head, nonce = bytes([secrets.EARLY]) + keys.seal.current.to_bytes(2, "big"), os.urandom(secrets.NONCE)
+    bound = b"\x00".join((b"revoker", head, record.encode(), field.encode()))
+    return head + nonce + AESGCM(keys.seal.keys[keys.seal.current]).encrypt(nonce, value.reveal().encode(), bound)
+
+
+@pytest.mark.row("S-7")
+def test_a_store_of_an_early_revoker_is_read_and_bound_to_itself_by_a_rotation(by_file: Make) -> None:
+    files = by_file("early")
+    store = files.begin()
+    as_an_early_revoker(store)
+    files.check(1)
+    assert files.rotate().version == 2
+    files.check(2)
+    again = files.session.store
+    assert again.keys.oldest == secrets.FORMAT
+    planted = as_an_early_revoker(again)
+    put_meta(again, {SEAL_FORMAT: str(secrets.FORMAT)})
+    assert planted
+    names = [row.fingerprint for row in credentials.select(again)]
+    with pytest.raises(StoreError, match="does not open"):
+        list(credentials.unseal_many(files.session.store, names))
+
+
+@pytest.mark.row("S-7")
+def test_a_value_of_another_store_with_the_same_key_does_not_open(by_file: Make) -> None:
+    first, second = by_file("one"), by_file("two")
+    mine = first.begin()
+    shutil.copy(first.config.with_name("revoker.key"), second.config.with_name("revoker.key"))
+    theirs = second.begin()
+    table = schema.sealed_values
+    with reading(theirs) as connection:
+        blobs = connection.execute(sa.select(table.c.credential_id, table.c.blob)).all()
+    names = [row.fingerprint for row in credentials.select(mine)]
+    assert names == [row.fingerprint for row in credentials.select(theirs)], "the same credentials, under the same key"
+    with writing(mine) as connection:
+        for id, blob in blobs:
+            connection.execute(sa.update(table).where(table.c.credential_id == id).values(blob=blob))
+    with pytest.raises(StoreError, match="does not open"):
+        list(credentials.unseal_many(mine, names))

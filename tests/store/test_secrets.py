@@ -4,9 +4,11 @@ import os
 import pickle
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
@@ -58,6 +60,33 @@ def test_a_blob_fits_its_own_record_and_field_only(mine: tuple[str, str], other:
     if mine != other and "\x00" not in "".join(mine + other):
         with pytest.raises(StoreError):
             secrets.unseal(KEYS, blob, record=other[0], field=other[1])
+
+
+@pytest.mark.row("S-7")
+def test_a_blob_fits_its_own_store_only() -> None:
+    """Two stores may have the same root key."""
+    mine, theirs = replace(KEYS, store="mine"), replace(KEYS, store="theirs")
+    blob = secrets.seal(mine, Secret("x"), record="fp_1", field="value")
+    assert secrets.unseal(mine, blob, record="fp_1", field="value").reveal() == "x"
+    for keys in (theirs, KEYS, replace(theirs, oldest=secrets.EARLY)):
+        with pytest.raises(StoreError):
+            secrets.unseal(keys, blob, record="fp_1", field="value")
+
+
+def early(keys: secrets.Keys, value: str) -> bytes:
+    """As the first revoker sealed, without the store."""
+    head, nonce = bytes([secrets.EARLY]) + keys.seal.current.to_bytes(2, "big"), bytes(secrets.NONCE)
+    bound = b"\x00".join((b"revoker", head, b"fp_1", b"value"))
+    return head + nonce + AESGCM(keys.seal.keys[keys.seal.current]).encrypt(nonce, value.encode(), bound)
+
+
+@pytest.mark.row("S-7")
+def test_what_an_early_revoker_sealed_opens_in_an_early_store_only() -> None:
+    blob = early(KEYS, "x")
+    assert secrets.unseal(replace(KEYS, store="mine", oldest=secrets.EARLY), blob, record="fp_1", field="value").reveal() == "x"
+    for oldest, changed in ((secrets.FORMAT, blob), (secrets.EARLY, bytes([secrets.FORMAT]) + blob[1:])):
+        with pytest.raises(StoreError):
+            secrets.unseal(replace(KEYS, store="mine", oldest=oldest), changed, record="fp_1", field="value")
 
 
 @pytest.mark.row("S-7")
