@@ -115,19 +115,18 @@ class AsAuthority:
             return await self._refuse()
         if self._carries([path, *params.values(), *headers.values()]):
             return await self._refuse()
-        key = ("get", path, host, auth.header, auth.user, *sorted(params.items()), *sorted(headers.items()))
+        key = (path, host, auth.header, auth.user, *sorted(params.items()), *sorted(headers.items()))
         return await self._once(key, lambda: self._reader.get(path, auth=auth, params=params, headers=headers, host=host))
 
     async def aws_read(self, service: str, operation: str, *, as_: Credential | None = None, **params: Any) -> Reply:
         """An AWS call that reads, signed by the authority."""
         if as_ is not None or self._carries([str(value) for value in params.values()]):
             return await self._refuse()
-        key = ("aws", service, operation, repr(sorted(params.items())))
+        key = (service, operation, repr(sorted(params.items())))
         return await self._once(key, lambda: self._reader.aws_read(service, operation, **params))
 
     def _carries(self, sent: list[str]) -> bool:
-        said = " ".join(sent)
-        return any(secret in said or secret in unquote(said) for secret in self._secrets)
+        return any(secret in text for one in sent for text in (one, unquote(one)) for secret in self._secrets)
 
     async def _once(self, key: Hashable, ask: Callable[[], Awaitable[Reply]]) -> Reply:
         known = self._kept.get(key)
@@ -135,14 +134,14 @@ class AsAuthority:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             known = self._kept[key] = asyncio.ensure_future(ask())
-        told = False
         try:
             reply = await known
-            told = reply.trouble is None and (reply.status or 0) < DOUBTFUL
-            return reply
-        finally:
-            if not told:
-                self._kept.pop(key, None)
+        except BaseException:
+            self._kept.pop(key, None)
+            raise
+        if reply.trouble is not None or (reply.status or 0) >= DOUBTFUL:
+            self._kept.pop(key, None)
+        return reply
 
     async def _refuse(self, *_args: Any, **_more: Any) -> Reply:
         return Reply("", trouble="refused_by_policy", at=self._reader.now)

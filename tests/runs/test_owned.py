@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from revoker.cli.app import run
 from revoker.config import OwnershipSettings
 from revoker.errors import ExitCode
-from revoker.model import Status
+from revoker.gate import Claim
+from revoker.model import Owned, Status
+from revoker.owned import claims
 from revoker.runs.plan import make_plan
-from revoker.store import canaries
+from revoker.store import canaries, incidents
 from revoker.store import owned as owned_rows
 from revoker.store.credentials import Selection
 from revoker.verify import VerifySummary, verify
 from tests.runs.conftest import Site, utc_now
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -133,3 +138,21 @@ def test_the_commands_say_what_showed_it(strict: Site, capsys: pytest.CaptureFix
     assert (shown["how"], shown["account"]) == ("our own authority: the full hash of the key fits one", "ours")
     run(["doctor", "--config", str(strict.config)])
     assert "by what the authority shows at fakery" in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_speaks_for_each_credential(strict: Site) -> None:
+    """An attestation of its incident, our own authority, a canary's override: each for the credentials it is about, and no other."""
+    mine, bait = strict.add(strict.fakery.add().value), strict.add(strict.fakery.add().value)
+    stranger = strict.add("fkry" + "0" * 28)
+    canaries.allow(strict.store, bait, "alice", "a drill", utc_now() + HOUR, utc_now(), signed_by=None)
+    shown = Owned("our own authority: the full hash of the key fits one", "ours")
+    marks = [mine, bait, stranger]
+    found = claims(strict.store, marks, utc_now())
+    assert found == {mine: Claim(owned=shown), bait: Claim(owned=shown, canary=True), stranger: Claim()}
+    incident = strict.row(mine).incident
+    incidents.attest(strict.store, incident, "alice", "our laptop", utc_now() + HOUR, utc_now())
+    assert [one.attested for one in claims(strict.store, marks, utc_now()).values()] == [True] * 3
+    later = claims(strict.store, marks, utc_now() + 2 * HOUR)
+    assert [(one.attested, one.canary, one.owned) for one in later.values()] == [(False, False, shown)] * 2 + [
+        (False, False, None)
+    ]

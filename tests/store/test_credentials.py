@@ -142,7 +142,7 @@ def test_a_purged_value_is_gone_until_it_is_found_again(store: Store, incident: 
 def test_sealing_again_with_a_new_root_goes_on_after_a_stop(store: Store, incident: str, report: Report) -> None:
     creds.add_findings(store, [report(str(n)) for n in range(7)], incident, NOW)
     add_root(store.settings)
-    newer = replace(store, keys=load_keys(store.settings))
+    newer = replace(store, keys=replace(load_keys(store.settings), store=store.id))
     assert creds.reseal(newer, limit=3) == 3
     assert len(list(creds.unseal_many(newer, [row.fingerprint for row in creds.select(newer)]))) == 7
     assert (creds.reseal(newer, limit=5), creds.reseal(newer)) == (4, 0)
