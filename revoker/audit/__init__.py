@@ -95,11 +95,11 @@ def older_than_its_anchor(store: Store) -> Anchor | None:
     return None if any(loss.get("lost", 0) >= last.count > loss.get("from", 0) for loss in losses) else last
 
 
-def rows(store: Store, *, start: int = 1) -> Iterator[AuditRow]:
-    """The entries from `start` on, in order."""
+def rows(store: Store) -> Iterator[AuditRow]:
+    """The entries, in order."""
     from revoker.store import audit_rows
 
-    return audit_rows.read(store, start)
+    return audit_rows.read(store)
 
 
 def export(store: Store, stream: TextIO, shown: Callable[[AuditRow], bool] | None = None) -> int:
@@ -126,16 +126,21 @@ def check(store: Store) -> AuditCheck:
 def verify_export(lines: Iterable[str], *, key: bytes | None = None, anchors: Iterable[Anchor] = ()) -> AuditCheck:
     """Verify an exported log, offline and without the store. Raises AuditError when it is no export at all."""
     rest = iter(lines)
-    try:
-        head = json.loads(next(rest, ""))
-        store_id = head["store"] if head["schema"] in (SCHEMA, EARLY) else None
-        extract = head.get("extract", False) is True
-    except (ValueError, KeyError, TypeError):
-        store_id, extract = None, False
-    if not isinstance(store_id, str):
+    head = _head(next(rest, ""))
+    if head is None:
         raise AuditError("This is no exported audit log.", next="revoker audit export makes one")
     entries = (_parsed(line) for line in rest if line.strip())
-    return verify(entries, store_id=store_id, key=key, anchors=anchors, extract=extract)
+    return verify(entries, store_id=head["store"], key=key, anchors=anchors, extract=head.get("extract") is True)
+
+
+def _head(line: str) -> Mapping[str, Any] | None:
+    """The first line of an export; None for anything else."""
+    try:
+        head: Mapping[str, Any] = json.loads(line)
+        known = head["schema"] in (SCHEMA, EARLY) and isinstance(head["store"], str)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return head if known else None
 
 
 def _parsed(line: str) -> AuditRow:

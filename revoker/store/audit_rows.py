@@ -36,9 +36,9 @@ def add(store: Store, event: str, data: Mapping[str, Any], now: datetime) -> Aud
     return row
 
 
-def read(store: Store, start: int = 1) -> Iterator[AuditRow]:
-    """The entries from `start` on, page by page, so that a long log does not fill the memory."""
-    query, after = _query().limit(PAGE), start - 1
+def read(store: Store) -> Iterator[AuditRow]:
+    """The entries, page by page, so that a long log does not fill the memory."""
+    query, after = _query().limit(PAGE), 0
     while True:
         with reading(store) as connection:
             found = connection.execute(query.where(schema.audit_log.c.seq > after)).all()

@@ -124,8 +124,75 @@ def test_any_changed_character_of_an_export_shows(count: int, data: st.DataObjec
     assert not audit.verify_export([*lines[:number], changed, *lines[number + 1 :]], key=KEY, anchors=anchors).ok
 
 
+@pytest.mark.row("W-12")
+def test_a_cut_export_shows_by_its_anchor_and_an_early_one_verifies() -> None:
+    rows = chain(5)  # as the first revoker wrote them: without salt and digest
+    for schema_id in (audit.SCHEMA, audit.EARLY):
+        lines = [json.dumps({"schema": schema_id, "store": "s"})] + [json.dumps(audit._fields(row)) for row in rows]
+        anchors = [Anchor("s", 5, rows[-1].hash)]
+        assert audit.verify_export(lines, key=KEY, anchors=anchors).ok
+        assert audit.verify_export(lines[:-1], key=KEY).ok, "only what is outside knows that the end is gone"
+        assert not audit.verify_export(lines[:-1], key=KEY, anchors=anchors).ok
+
+
+@pytest.mark.row("W-12")
+def test_a_full_export_is_no_extract_and_an_extract_hands_out_no_salt_of_what_it_withholds(anchored: Store) -> None:
+    """With its salt, a withheld entry could be guessed and the guess be checked against the digest."""
+    for n in range(3):
+        audit.append(anchored, "e", {"n": n}, NOW)
+    full, part = io.StringIO(), io.StringIO()
+    audit.export(anchored, full)
+    audit.export(anchored, part, lambda row: row.seq == 2)
+    head, *whole = [json.loads(line) for line in full.getvalue().splitlines()]
+    assert "extract" not in head
+    assert all(row["salt"] and row["data"] for row in whole)
+    head, *shown = [json.loads(line) for line in part.getvalue().splitlines()]
+    assert head["extract"] is True
+    assert [(row["data"], bool(row["salt"])) for row in shown] == [(None, False), ({"n": 1}, True), (None, False)]
+    withheld = [json.dumps(row) for row in shown]
+    key = anchored.keys.audit_key
+    assert audit.verify_export([json.dumps(head), *withheld], key=key).ok
+    assert not audit.verify_export([json.dumps({**head, "extract": False}), *withheld], key=key).ok
+    assert not audit.verify_export([json.dumps({**head, "extract": "yes"}), *withheld], key=key).ok
+
+
+def test_each_anchor_says_when(anchored: Store) -> None:
+    rows = [audit.append(anchored, "e", {}, NOW + timedelta(seconds=n)) for n in range(2)]
+    path = anchored.settings.audit.anchor_file
+    assert path is not None
+    assert [(one.store, one.count, one.head, one.at) for one in audit.read_anchors(path)] == [
+        (anchored.id, row.seq, row.hash, row.at) for row in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "explained"),
+    [
+        ({"from": 2, "lost": 4}, True),
+        ({"from": 3, "lost": 4}, True),
+        ({"from": 4, "lost": 4}, False),
+        ({"from": 3, "lost": 3}, False),
+        ({"from": 3, "lost": 9}, True),
+        ({"lost": 4}, True),
+        ({"from": 3}, False),
+        ({}, False),
+    ],
+)
+@pytest.mark.row("W-12")
+def test_a_restore_explains_the_entries_that_it_names_and_no_other(
+    anchored: Store, said: dict[str, int], explained: bool
+) -> None:
+    audit.append(anchored, "e", {}, NOW)
+    audit.append(anchored, audit.RESTORED, said, NOW)
+    path = anchored.settings.audit.anchor_file
+    assert path is not None
+    lost = Anchor(anchored.id, 4, "0" * 64, "t")
+    audit.write_anchor(path, lost)
+    assert audit.older_than_its_anchor(anchored) == (None if explained else lost)
+
+
 def test_what_is_no_export_is_refused() -> None:
-    for lines in ([], ["x"], ["[]"], ['{"schema": "other", "store": "s"}']):
+    for lines in ([], ["x"], ["[]"], ['{"schema": "other", "store": "s"}'], [json.dumps({"schema": audit.SCHEMA, "store": 5})]):
         with pytest.raises(AuditError):
             audit.verify_export(lines)
 
