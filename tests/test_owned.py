@@ -291,3 +291,24 @@ def test_who_may_be_asked_about(
     monkeypatch.setattr(responder, "leaked", lambda *_: {})
     settings = replace(Settings(), **{"authority": {"openrouter": {"management_key": "env:X"}}, **change})
     assert owners(settings).may_ask(OWNERS[id][1], Verdict(Validity.SKIPPED, reason)) is may
+
+
+@pytest.mark.parametrize("last", [Reply("", 429), RuntimeError("broken")])
+def test_an_answer_that_made_room_for_another_is_forgotten_once(monkeypatch: pytest.MonkeyPatch, last: Reply | Exception) -> None:
+    monkeypatch.setattr(owned, "MOST_KEPT", 1)
+    kept: Kept = {}
+
+    def script(_sent: Sent) -> Reply:
+        if isinstance(last, Exception):
+            raise last
+        return last
+
+    api, _ = reader(script, kept=kept)
+
+    async def work() -> list[Any]:
+        api.authority("management_key")
+        asks = [api.get("/v1/keys", auth=OURS, params={"page": page}) for page in "12"]
+        return list(await asyncio.gather(*asks, return_exceptions=True))
+
+    assert run(work) == [last, last]
+    assert kept == {}

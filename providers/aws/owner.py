@@ -4,7 +4,9 @@ from revoker.providers.aws.accounts import account_of
 from revoker.providers.aws.caller import AUTHORITY, caller
 from revoker.sdk import Credential, ListUnread, Owned, Reader, Reply, Unbound, pages, text_at
 
-ACCOUNTS = "none for its own account; organizations:ListAccounts for those of its organisation; sts:GetAccessKeyInfo for old key ids"
+ACCOUNTS = (
+    "none for its own account; organizations:ListAccounts for those of its organisation; sts:GetAccessKeyInfo for old key ids"
+)
 
 
 async def owned(cred: Credential, api: Reader) -> Owned | None:

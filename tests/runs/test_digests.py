@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -40,10 +41,13 @@ def test_one_meaning_has_one_text() -> None:
             digests.canonical({"a": number})
 
 
-def test_a_time_is_utc_to_the_second_and_is_read_again() -> None:
+def test_a_time_is_utc_to_the_second_and_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     at = datetime(2026, 11, 25, 23, 30, 5, 999999, tzinfo=timezone(timedelta(hours=2)))
     assert digests.instant(at) == "2026-11-25T21:30:05Z"
     assert digests.parse_instant("2026-11-25T21:30:05Z") == datetime(2026, 11, 25, 21, 30, 5, tzinfo=UTC)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    assert digests.instant(at) == "2026-11-25T21:30:05Z", "wherever the machine is"
     for text in ("2026-11-25T21:30:05", "2026-11-25", "soon", "2026-11-25T21:30:05+02:00"):
         with pytest.raises(ValueError, match="time data"):
             digests.parse_instant(text)
@@ -130,7 +134,7 @@ def test_a_third_party_s_definition_is_its_whole_package(tmp_path: Path, monkeyp
     for name in ("__init__.py", "data.json", "deep/more.py"):
         (tmp_path / "of_another" / name).write_text(name)
     monkeypatch.setitem(sys.modules, "of_another", package)
-    monkeypatch.setattr(catalog, "package_of", lambda _id: "of_another")
+    monkeypatch.setattr(catalog, "package_of", lambda name: "of_another" if name == "groq" else None)
     seen = [now()]
     for name in ("__init__.py", "data.json", "deep/more.py", "deep/new.bin"):
         (tmp_path / "of_another" / name).write_text("changed")
@@ -138,7 +142,7 @@ def test_a_third_party_s_definition_is_its_whole_package(tmp_path: Path, monkeyp
     assert len(set(seen)) == len(seen)
     (tmp_path / "of_another" / "deep" / "more.pyc").write_text("made anew by each Python")
     assert now() == seen[-1]
-    package.__path__ = []
+    del package.__path__  # a module of one file
     package.__file__ = str(tmp_path / "single.py")
     (tmp_path / "single.py").write_text("1")
     single = now()
@@ -201,6 +205,7 @@ class Odd:
 def test_settings_of_any_form_become_plain_in_one_order() -> None:
     names = [f"n{number}" for number in range(50)]
     odd = Odd(Path("/a"), frozenset(names), (None, True, 1, 1.5, "x", [Path("b")]), {2: timedelta(seconds=1)})
+    assert digests._plain({3, "a", None}) == ["a", 3, None]
     assert digests._plain(odd) == {
         "path": "/a",
         "names": sorted(names),

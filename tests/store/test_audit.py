@@ -166,27 +166,29 @@ def test_each_anchor_says_when(anchored: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "explained"),
+    ("said", "count", "explained"),
     [
-        ({"from": 2, "lost": 4}, True),
-        ({"from": 3, "lost": 4}, True),
-        ({"from": 4, "lost": 4}, False),
-        ({"from": 3, "lost": 3}, False),
-        ({"from": 3, "lost": 9}, True),
-        ({"lost": 4}, True),
-        ({"from": 3}, False),
-        ({}, False),
+        ({"from": 2, "lost": 4}, 4, True),
+        ({"from": 3, "lost": 4}, 4, True),
+        ({"from": 4, "lost": 4}, 4, False),
+        ({"from": 3, "lost": 3}, 4, False),
+        ({"from": 3, "lost": 9}, 4, True),
+        ({"lost": 4}, 4, True),
+        ({"lost": 4}, 1, True),
+        ({"from": 3}, 4, False),
+        ({}, 4, False),
+        ({}, 1, False),
     ],
 )
 @pytest.mark.row("W-12")
 def test_a_restore_explains_the_entries_that_it_names_and_no_other(
-    anchored: Store, said: dict[str, int], explained: bool
+    anchored: Store, said: dict[str, int], count: int, explained: bool
 ) -> None:
     audit.append(anchored, "e", {}, NOW)
     audit.append(anchored, audit.RESTORED, said, NOW)
     path = anchored.settings.audit.anchor_file
     assert path is not None
-    lost = Anchor(anchored.id, 4, "0" * 64, "t")
+    lost = Anchor(anchored.id, count, "0" * 64, "t")
     audit.write_anchor(path, lost)
     assert audit.older_than_its_anchor(anchored) == (None if explained else lost)
 
