@@ -189,6 +189,7 @@ def test_a_restore_explains_the_entries_that_it_names_and_no_other(
     path = anchored.settings.audit.anchor_file
     assert path is not None
     lost = Anchor(anchored.id, count, "0" * 64, "t")
+    path.unlink()
     audit.write_anchor(path, lost)
     assert audit.older_than_its_anchor(anchored) == (None if explained else lost)
 
