@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -15,12 +15,13 @@ from revoker.model import Bound, Credential, Effect, Finding, Location, Secret, 
 from revoker.runs import steps
 from revoker.runs.apply import apply
 from revoker.runs.plan import Plan, make_plan
-from revoker.runs.remembered import with_remembered
+from revoker.runs.remembered import suspensions, with_remembered
 from revoker.sdk.asking import Reader
 from revoker.sdk.shapes import Action
 from revoker.store import credentials as rows_of
 from revoker.store import incidents, runs
 from revoker.store.credentials import Selection
+from revoker.store.plans import load_plan
 from revoker.verify import verify
 from tests.runs.conftest import Build, Site, utc_now
 
@@ -101,26 +102,79 @@ def test_the_approved_run_does_not_go_on_when_it_changed_meanwhile(contained: Co
     assert len(contained.hub.log.changes()) == before
 
 
+NOBODY = Unbound("no_match")
+
+
+async def elsewhere(_cred: Credential, _api: Reader) -> Bound | Unbound:
+    return NOBODY
+
+
+async def suspended(_bound: Bound, _api: Reader) -> bool:
+    return True
+
+
+def actions_of(contained: Contained) -> tuple[Action, Action]:
+    """What suspended it, seen in effect, and what revokes it."""
+    actions = catalog.kinds()[KIND].actions
+    freeze = next(replace(action, observe=suspended) for action in actions if action.effect is Effect.SUSPEND)
+    return freeze, next(action for action in actions if action.effect is Effect.REVOKE)
+
+
+def remembered(
+    contained: Contained, *actions: Action, found: Bound | Unbound = NOBODY, row: Any = None
+) -> dict[str, Bound | Unbound]:
+    """What is bound of some actions whose own binding found something, or nothing."""
+    row = row or contained.site.row(contained.fingerprint)
+    cred = rows_of.unseal_credential(contained.site.store, contained.fingerprint)
+    made = with_remembered(
+        {action.id: found for action in actions},
+        contained.site.store,
+        row,
+        kind=replace(catalog.kinds()[KIND], actions=actions),
+        cred=cred,
+        reader=cast("Reader", None),
+    )
+    return dict(asyncio.run(made))
+
+
 def test_its_target_is_not_lent_to_an_action_that_binds_another_thing(contained: Contained) -> None:
     """A user that was suspended is not the id of a key: an action with another binder is not bound by that suspension."""
-    kind, store = catalog.kinds()[KIND], contained.site.store
-    row = contained.site.row(contained.fingerprint)
-    cred = rows_of.unseal_credential(store, contained.fingerprint)
-
-    async def elsewhere(_cred: Credential, _api: Reader) -> Bound | Unbound:
-        return Unbound("no_match")
-
-    async def suspended(_bound: Bound, _api: Reader) -> bool:
-        return True
-
-    def remembered(*actions: Action) -> dict[str, Bound | Unbound]:
-        found = {action.id: Unbound("no_match") for action in actions}
-        made = with_remembered(found, store, row, kind=replace(kind, actions=actions), cred=cred, reader=cast("Reader", None))
-        return dict(asyncio.run(made))
-
-    freeze = next(replace(action, observe=suspended) for action in kind.actions if action.effect is Effect.SUSPEND)
-    remove = next(action for action in kind.actions if action.effect is Effect.REVOKE)
-    alike = remembered(freeze, remove)[remove.id]
+    freeze, remove = actions_of(contained)
+    alike = remembered(contained, freeze, remove)[remove.id]
     assert isinstance(alike, Bound)
-    assert alike.target == "11aa"
-    assert remembered(freeze, replace(remove, bind=elsewhere))[remove.id] == Unbound("no_match")
+    last = next(run for run in runs.list_runs(contained.site.store))
+    planned = load_plan(contained.site.store, last.plan_digest).document["credentials"][0]["steps"][0]
+    assert planned["account"]
+    assert (alike.target, alike.account, alike.proof) == ("11aa", planned["account"], planned["proof"])
+    assert dict(alike.extra) == planned["extra"]
+    assert alike.how == f"bound when {last.id} suspended it, and seen suspended now"
+    seen = next(suspensions(contained.site.store, contained.fingerprint, catalog.kinds()[KIND], alike.credential))
+    assert (seen.run_id, seen.target.how) == (last.id, planned["how"])
+    assert remembered(contained, freeze, replace(remove, bind=elsewhere))[remove.id] == NOBODY
+
+
+def test_its_target_is_lent_only_to_what_the_authority_does_next_and_cannot_bind_itself(contained: Contained) -> None:
+    freeze, remove = actions_of(contained)
+    for other in (replace(remove, by="self"), replace(remove, effect=Effect.ISSUE)):
+        assert remembered(contained, freeze, other)[remove.id] == NOBODY
+    assert remembered(contained, freeze, remove)[freeze.id] == NOBODY, "it is suspended already"
+    assert isinstance(remembered(contained, freeze, remove, found=Unbound("refused"))[remove.id], Bound)
+    for unbound in ("authority_leaked", "foreign_account", "several_matches", "no_authority"):
+        assert remembered(contained, freeze, remove, found=Unbound(unbound))[remove.id] == Unbound(unbound)
+    mine = remembered(contained, freeze, remove)[remove.id]
+    assert isinstance(mine, Bound)
+    its_own = replace(mine, target="22bb")
+    assert remembered(contained, freeze, remove, found=its_own)[remove.id] == its_own
+    unseen = replace(freeze, observe=None)
+    assert remembered(contained, unseen, remove)[remove.id] == NOBODY
+    assert remembered(contained, replace(freeze, id="of_old"), remove)[remove.id] == NOBODY, "it is not offered any more"
+
+
+def test_nothing_is_lent_to_another_credential_or_in_another_state(contained: Contained) -> None:
+    freeze, remove = actions_of(contained)
+    row = contained.site.row(contained.fingerprint)
+    for status in (Status.LIVE, Status.DEAD, Status.UNKNOWN):
+        assert remembered(contained, freeze, remove, row=replace(row, status=status))[remove.id] == NOBODY
+    another = leaked(contained.site, contained.hub.book.keys["22bb"])
+    other = replace(contained.site.row(another), status=Status.CONTAINED)
+    assert remembered(contained, freeze, remove, row=other) == {freeze.id: NOBODY, remove.id: NOBODY}
