@@ -118,17 +118,11 @@ def approvals(store: Store, digest: str) -> list[Approval]:
     ]
 
 
-def consume_approvals(store: Store, digest: str, run_group: str, now: datetime, *, needed: int = 1) -> bool:
-    """Use up the valid approvals of a plan, all or none: False when fewer than `needed` persons approved.
-
-    runs.create_runs does this in the transaction that makes the runs; use that one to start something.
-    """
-    with writing(store) as connection:
-        return use_up(connection, digest, run_group, now, needed)
-
-
 def use_up(connection: Connection, digest: str, run_group: str, now: datetime, needed: int) -> bool:
-    """Use up the valid approvals within a transaction that is under way. Every needed person counts once; in an emergency one is enough."""
+    """Use up the valid approvals, all or none, within the transaction that makes the runs: False when too few persons approved.
+
+    Every needed person counts once; in an emergency one is enough.
+    """
     table = schema.approvals
     at = micros(now)
     valid = (table.c.plan_digest == digest, table.c.consumed_at.is_(None), table.c.expires_at > at, table.c.signed_at <= at)

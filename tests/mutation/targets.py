@@ -26,7 +26,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "revoker/owned.py": ("tests/test_owned.py", "tests/runs/test_owned.py"),
     "revoker/runs/digests.py": ("tests/runs/test_digests.py",),
     "revoker/runs/apply.py": ("tests/runs/test_approvals.py", "tests/runs/test_emergency.py", "tests/runs/test_plan.py"),
-    "revoker/store/plans.py": ("tests/runs/test_approvals.py", "tests/runs/test_approval_rules.py", "tests/store/test_runs.py"),
+    "revoker/store/plans.py": ("tests/store/test_plans.py",),
     "revoker/runs/facts.py": ("tests/runs/test_facts.py",),
     "revoker/runs/remembered.py": ("tests/runs/test_remembered.py",),
 }

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from revoker.errors import ApprovalRefused, Parked, UsageError
 from revoker.store import Store, incidents, orphans, picking, plans, runs, switches
 from revoker.store import credentials as creds
+from revoker.store.database import writing
 from revoker.store.plans import Approval
 from tests.store.conftest import NOW, Reported
 
@@ -27,6 +28,11 @@ def fingerprint(store: Store, report: Callable[..., Reported]) -> str:
 
 def approve(store: Store, who: str, nonce: str, expires: timedelta = HOUR) -> None:
     plans.add_approval(store, Approval(PLAN, who, "signature", nonce, NOW, NOW + expires))
+
+
+def consume(store: Store, digest: str, group: str, now: datetime) -> bool:
+    with writing(store) as connection:
+        return plans.use_up(connection, digest, group, now, 1)
 
 
 def test_plans_are_found_by_a_unique_beginning(store: Store) -> None:
@@ -59,10 +65,10 @@ def test_approvals_count_persons_and_are_used_once(store: Store, fingerprint: st
 
 def test_an_expired_approval_is_none(store: Store, fingerprint: str) -> None:
     approve(store, "alice", "n1", expires=HOUR)
-    assert not plans.consume_approvals(store, PLAN, "g", NOW + HOUR)
-    assert not plans.consume_approvals(store, PLAN, "g", NOW - HOUR)
-    assert plans.consume_approvals(store, PLAN, "g", NOW)
-    assert not plans.consume_approvals(store, PLAN, "g", NOW)
+    assert not consume(store, PLAN, "g", NOW + HOUR)
+    assert not consume(store, PLAN, "g", NOW - HOUR)
+    assert consume(store, PLAN, "g", NOW)
+    assert not consume(store, PLAN, "g", NOW)
 
 
 def test_many_at_once_start_a_plan_once(store: Store, fingerprint: str) -> None:
@@ -83,7 +89,7 @@ def test_many_at_once_start_a_plan_once(store: Store, fingerprint: str) -> None:
 def test_many_at_once_use_approvals_once(store: Store, fingerprint: str) -> None:
     approve(store, "alice", "n1")
     with ThreadPoolExecutor(4) as pool:
-        assert sum(pool.map(lambda n: plans.consume_approvals(store, PLAN, str(n), NOW), range(8))) == 1
+        assert sum(pool.map(lambda n: consume(store, PLAN, str(n), NOW), range(8))) == 1
 
 
 def test_a_run_goes_on_until_it_ends(store: Store, fingerprint: str) -> None:
