@@ -25,7 +25,6 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "revoker/audit/__init__.py": ("tests/store/test_audit.py", "tests/store/test_anchors.py"),
     "revoker/owned.py": ("tests/test_owned.py", "tests/runs/test_owned.py"),
     "revoker/runs/digests.py": ("tests/runs/test_digests.py",),
-    "revoker/runs/apply.py": ("tests/runs/test_approvals.py", "tests/runs/test_emergency.py", "tests/runs/test_plan.py"),
     "revoker/store/plans.py": ("tests/store/test_plans.py",),
     "revoker/runs/facts.py": ("tests/runs/test_facts.py",),
     "revoker/runs/remembered.py": ("tests/runs/test_remembered.py",),
