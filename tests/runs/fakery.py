@@ -255,7 +255,11 @@ def serve() -> Iterator[Fakery]:
         protocol_version = "HTTP/1.1"
 
         def _any(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            raw = self.rfile.read(length)
+            if len(raw) < length:  # whoever asked died in the middle of it: no server acts on that
+                self.close_connection = True
+                return
             bearer = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
             with state.lock:
                 status, answer = state.answer(self.command, self.path, bearer, json.loads(raw) if raw else {})

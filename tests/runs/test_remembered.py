@@ -178,3 +178,19 @@ def test_nothing_is_lent_to_another_credential_or_in_another_state(contained: Co
     another = leaked(contained.site, contained.hub.book.keys["22bb"])
     other = replace(contained.site.row(another), status=Status.CONTAINED)
     assert remembered(contained, freeze, remove, row=other) == {freeze.id: NOBODY, remove.id: NOBODY}
+
+
+def test_what_another_run_of_the_same_plan_did_is_no_suspension_of_this_one(contained: Contained) -> None:
+    keys = [contained.hub.book.add(FakeKey(id, make(KIND), KIND)) for id in ("33cc", "44dd")]
+    marks = [leaked(contained.site, key) for key in keys]
+    site = contained.site
+    chosen = Selection(fingerprint=tuple(marks))
+    plan = make_plan(site.store, site.settings, chosen, playbook="contain", requester="dave", now=utc_now())
+    site.approved(plan.digest, *("alice", "bob")[: plan.approvals])
+    work = steps.Work(site.store, site.settings, utc_now, "test", settle=timedelta())
+    for run_id in apply(site.store, site.settings, plan.digest, utc_now()):
+        if runs.get_run(site.store, run_id).fingerprint == marks[1]:
+            steps.advance(work, run_id)
+    kind = catalog.kinds()[KIND]
+    found = {mark: list(suspensions(site.store, mark, kind, rows_of.unseal_credential(site.store, mark))) for mark in marks}
+    assert [len(found[mark]) for mark in marks] == [0, 1]
