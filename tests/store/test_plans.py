@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def kept(store: Store) -> Store:
     """Three plans, the second one made last."""
-    for digest, at in ((ONE, NOW), (TWO, NOW + MINUTE), (THREE, NOW)):
+    for digest, at in ((THREE, NOW), (TWO, NOW + MINUTE), (ONE, NOW)):
         plans.save_plan(store, digest, {"digest": digest}, at)
     return store
 
