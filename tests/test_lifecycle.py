@@ -242,3 +242,11 @@ def test_dead_after_a_change_rests_on_refusals_over_the_whole_window(events: lis
             assert streak[-1] - streak[0] >= WINDOW.window
             assert len(streak) >= WINDOW.refusals
             return
+
+
+def test_a_revocation_by_hand_is_no_acknowledgement_of_the_provider() -> None:
+    """It begins a streak of its own, and what the provider acknowledged before stays as it was."""
+    held = run(Life(), (0, said(Validity.LIVE)), (1, Effect.SUSPEND))
+    by_hand = after_change(held, Effect.REVOKE, at(9), acked=False)
+    assert (by_hand.status, by_hand.acked_at, by_hand.next_check_at) == (Status.DYING, at(1), at(9))
+    assert after_change(held, Effect.REVOKE, at(9)).acked_at == at(9)

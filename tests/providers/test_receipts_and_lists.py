@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
-from revoker.errors import ActionFailed, OutcomeUnknown
-from revoker.model import Bound, Credential, Effect, Evidence, Identity, Proof, Receipt, Secret, Unbound, Validity, Verdict
+from revoker.errors import ActionFailed, OutcomeUnknown, Postponed
+from revoker.model import Bound, Credential, Effect, Evidence, Identity, Owned, Proof, Receipt, Secret, Unbound, Validity, Verdict
 from revoker.sdk import Auth, Reader, Reply, dead, live, ready, receipt
 from revoker.sdk import lists as listed
 from tests.providers.fake_api import run
@@ -398,3 +398,50 @@ def test_an_authority_s_rights_are_read_one_by_one() -> None:
     for _, more in asked.got:
         assert ridden(more["auth"]) == ("X", "{}", None, OPERATOR.reveal())
         assert (more["headers"], more["host"]) == ({"Y": "1"}, "h.example.test")
+
+
+NEXT = "revoker resume tries again; workers do so by themselves"
+
+
+@pytest.mark.parametrize(
+    ("reply", "for_now"),
+    [
+        *[(Reply("h", trouble="not_sent", code=code), True) for code in ("connect", "timeout", "disconnected", "rate_limited")],
+        (Reply("h", trouble="not_sent", code="tls"), False),
+        (Reply("h", trouble="not_sent", code="Throttling"), False),
+        (Reply("h", 429), True),
+        (Reply("h", 430), False),
+        (Reply("h", 403), False),
+        (Reply("h", 403, retry_after=timedelta(seconds=3)), True),
+        *[
+            (Reply("h", 400, code=code), True)
+            for code in ("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException")
+        ],
+        (Reply("h", 400, code="AccessDenied"), False),
+        (Reply("h", 400, code="connect"), False),
+    ],
+)
+def test_a_change_that_was_refused_for_the_moment_is_postponed_and_no_failure(reply: Reply, for_now: bool) -> None:
+    assert ready.is_for_now(reply) is for_now
+    with pytest.raises(ActionFailed) as caught:
+        settle(reply)
+    assert type(caught.value) is (Postponed if for_now else ActionFailed)
+    assert (caught.value.next, caught.value.safe) == (NEXT if for_now else "", "nothing was changed by this call")
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (BOUND, Owned("our own authority: for this test")),
+        (replace(BOUND, account="acme"), Owned("our own authority: for this test", "acme")),
+        (Unbound("no_match"), None),
+    ],
+)
+def test_what_a_binder_finds_is_ours(found: Bound | Unbound, wanted: Owned | None) -> None:
+    _, api = reader()
+
+    async def bind(cred: Credential, asked: Reader) -> Bound | Unbound:
+        assert (cred, asked) == (CRED, api)
+        return found
+
+    assert run(listed.shown_by(bind)(CRED, api)) == wanted
