@@ -10,7 +10,7 @@ import pytest
 from revoker.config import OwnershipSettings, Settings
 from revoker.gate import Claim, is_canary, is_foreign, owned_accounts, proof, public_place, why_not
 from revoker.model import Credential, Identity, Location, Owned, Secret, Validity, Verdict
-from revoker.sdk import Kind, Manual, Propagation, Provider, Reader, example_value
+from revoker.sdk import Kind, Manual, Propagation, Provider, Reader, example_value, skip
 
 NOW = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)
 OURS = "123456789012"
@@ -257,3 +257,14 @@ def test_an_identity_that_contradicts_the_accounts_makes_it_foreign() -> None:
     assert not is_foreign("thing", Identity(account=OURS), settings)
     assert not is_foreign("thing", Identity(), settings)
     assert not is_foreign("thing", Identity(account="other"), Settings())
+
+
+def test_bait_may_be_bait_for_a_time() -> None:
+    """An offline check is told what time it is."""
+
+    def until_now(_cred: Credential, at: datetime) -> Verdict | None:
+        return skip("canary") if at == NOW else None
+
+    kind = replace(KIND, offline=(until_now,))
+    assert is_canary(kind, credential(), Settings(), NOW)
+    assert not is_canary(kind, credential(), Settings(), NOW + timedelta(seconds=1))
