@@ -215,3 +215,13 @@ def test_an_early_entry_is_hashed_over_its_data() -> None:
     assert checked([replace(early, data={"n": 2})]).problems == (BROKEN.format(1),)
     assert checked([replace(early, at="x")]).problems == (BROKEN.format(1),)
     assert BROKEN.format(1) in checked([replace(early, data=None)], extract=True).problems
+
+
+@pytest.mark.row("W-12")
+@pytest.mark.parametrize("name", ["hash", "mac", "at", "event", "digest", "salt"])
+def test_a_damaged_log_with_what_is_no_character_is_refused_in_words(name: str) -> None:
+    """JSON can say half of a surrogate pair, and no encoding writes it."""
+    damaged: list[AuditRow] = at(five(), 2, **{name: "\ud800"})
+    found = log.verify(damaged, store_id="s", key=KEY, anchors=())
+    assert not found.ok
+    assert found.problems
