@@ -39,7 +39,7 @@ fuzz: .venv/dev.done  ## the coverage-guided fuzzer over every parser, SECONDS f
 sbom: .venv/dev.done  ## dist/revoker-VERSION.cdx.json, from the runtime lock; the same bytes each time
 	$(BIN)/python requirements/sbom.py
 
-mutate: .venv/mutation.done  ## mutation testing, about a quarter of an hour; FILES="revoker/gate.py ..." for some; writes docs/mutation.md
+mutate: .venv/mutation.done  ## mutation testing, about half an hour; FILES="revoker/gate.py ..." for some; writes docs/mutation.md
 	$(BIN)/python -m tests.mutation.run $(FILES)
 
 bench: .venv/dev.done  ## the figures of docs/benchmarks.md, against the real kingfisher

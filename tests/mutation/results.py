@@ -26,8 +26,8 @@ in a process of its own against the tests that reach the changed statement.
 
 A mutant that no test notices has a written reason below, or `make mutate` fails. One rule stands for many of them: the words of
 an error are not asserted letter by letter, so that what changes nothing but the arguments of an error's constructor is counted
-apart and not run. Constants at the top of a module are not mutated. Not under mutation testing yet: `runs/apply.py`,
-`evidence/verify_pack.py`, and the provider files.
+apart and not run. Constants at the top of a module are not mutated. Not under mutation testing yet:
+`evidence/verify_pack.py` and the provider files.
 
 | File | Mutants | Killed | Survived, with a reason | Words of errors |
 |---|---:|---:|---:|---:|

@@ -24,6 +24,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "revoker/audit/anchors.py": ("tests/store/test_anchor_file.py", "tests/store/test_anchors.py"),
     "revoker/audit/__init__.py": ("tests/store/test_audit.py", "tests/store/test_anchors.py"),
     "revoker/owned.py": ("tests/test_owned.py", "tests/runs/test_owned.py"),
+    "revoker/runs/apply.py": ("tests/runs/test_apply.py", "tests/runs/test_approvals.py"),
     "revoker/runs/digests.py": ("tests/runs/test_digests.py",),
     "revoker/store/plans.py": ("tests/store/test_plans.py",),
     "revoker/runs/facts.py": ("tests/runs/test_facts.py",),
