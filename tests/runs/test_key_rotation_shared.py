@@ -138,6 +138,6 @@ def versions(database: sa.Engine) -> set[int]:
         for table in tables.tables.values():
             for column in table.columns:
                 for text in connection.execute(sa.select(column)).scalars():
-                    if isinstance(text, str) and text.startswith("AQA") and len(text) > 40:
+                    if isinstance(text, str) and text.startswith(("AQA", "AgA")) and len(text) > 40:
                         seen.add(secrets.sealed_with(base64.b64decode(text)))
     return seen
