@@ -83,12 +83,12 @@ def over(cred: Credential, now: datetime) -> Verdict | None:
     """Read the end that a secured key carries (`validUntil`); skip what is none."""
     try:
         text = base64.b64decode(cred.secret.reveal()).decode("ascii")
+        end = parse_qs(text[64:], max_num_fields=50).get("validUntil", [""])[0]
     except ValueError:
         return skip("malformed")
     if not re.fullmatch(r"[0-9a-f]{64}[\w=&%.,:+\[\]\"' -]*", text):
         return skip("malformed")
-    end = parse_qs(text[64:], max_num_fields=50).get("validUntil", [""])[0]
-    return expired_offline() if end.isdigit() and int(end) < now.timestamp() else None
+    return expired_offline() if re.fullmatch(r"\d{1,12}", end) and int(end) < now.timestamp() else None
 
 
 async def bind(cred: Credential, api: Reader) -> Bound | Unbound:

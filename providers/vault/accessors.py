@@ -1,6 +1,6 @@
 """Accessors: no credentials, but whoever may revoke by accessor ends the token. In audit logs they stand where tokens do not."""
 
-from revoker.providers.vault.tokens import AUTHORITY, NO_AUTHORITY, ask, whoami
+from revoker.providers.vault.tokens import AUTHORITY, NO_AUTHORITY, USED_UP, ask, whoami
 from revoker.sdk import (
     Bound,
     Credential,
@@ -20,6 +20,7 @@ from revoker.sdk import (
 
 LOOKUP = "/v1/auth/token/lookup-accessor"
 ANSWERS = (
+    USED_UP,
     live(200, "token_is_there", has=["data.policies"]),
     dead(400, "unknown_accessor", says="invalid accessor"),
     dead(403, "unknown_accessor", says="invalid accessor"),

@@ -45,8 +45,11 @@ WRAPPING = "/v1/sys/wrapping/lookup"  # needs no token and uses nothing up; any 
 WRAPPED = "wrapping_token"
 
 UNCLEAR = unsure(403, "refused_or_bound")  # dead, bound to addresses, a disabled entity, or without the default policy
-BY_AUTHORITY = (live(200, has=["data.policies"]), dead(403, "unknown_token", says="bad token"), unsure(403, "authority_refused"))
-BY_ITSELF = (live(200, has=["data.policies"]), dead(403, "unknown_token", says="invalid token"), UNCLEAR)
+# the last use is taken: every call is refused, and the server ends the token by itself, soon; until then it looks it up
+USED_UP = dead(200, "used_up", at="data.num_uses", codes=["-1"], has=["data.policies"])
+LIVE = live(200, has=["data.policies"])
+BY_AUTHORITY = (USED_UP, LIVE, dead(403, "unknown_token", says="bad token"), unsure(403, "authority_refused"))
+BY_ITSELF = (USED_UP, LIVE, dead(403, "unknown_token", says="invalid token"), UNCLEAR)
 
 
 BY_WRAPPING = (
@@ -148,7 +151,7 @@ async def _looked_up(cred: Credential, api: Reader) -> Reply | Unbound:
         return no_authority(AUTHORITY)
     reply = await ask(api, LOOKUP, {"token": cred.secret})
     if judge(reply, BY_AUTHORITY, api.now).validity is not Validity.LIVE:
-        return Unbound("no_match", f"the server does not know this token ({reply.status or reply.trouble})")
+        return Unbound("no_match", f"the server knows no such token that still works ({reply.status or reply.trouble})")
     return reply
 
 

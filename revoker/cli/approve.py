@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from revoker.cli import closing, ingesting, options, output, planning
 from revoker.cli.session import Session, now, session_of
 from revoker.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from revoker.runs.approve import Statement
 
 
 def command(
@@ -47,14 +50,29 @@ def command(
         password = ingesting.password_for(key)
         approve.approve(session.store, session.settings, digest, by, now=now(), key=key, password=password, emergency=emergency)
     elif signature is not None:
-        said = approve.read_statement(signature.with_suffix("").read_bytes())
-        approve.approve(session.store, session.settings, digest, by, now=now(), said=said, signature=signature.read_text())
+        said, text = _signed(signature)
+        approve.approve(session.store, session.settings, digest, by, now=now(), said=said, signature=text)
     else:
         raise UsageError("An approval needs --key FILE, or --signature FILE.", next="revoker approve --help")
     if emergency:
         output.tell(f"EMERGENCY: {by} alone approves plan {digest[: planning.SHORT]}: {emergency}. It is audited and told.")
         closing.finish(session)
     return _told(session, digest, as_json=as_json)
+
+
+def _signed(signature: Path) -> tuple[Statement, str]:
+    """The signed statement, which lies beside its signature, and the signature. Raises UsageError, ApprovalRefused."""
+    from revoker.runs import approve
+
+    try:
+        said = signature.with_suffix("").read_bytes()
+        text = signature.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(
+            f"{Path(error.filename or signature).name} cannot be read: {error.strerror}.",
+            next="revoker approve PLAN --statement > FILE; ssh-keygen -Y sign makes FILE.sig beside it",
+        ) from None
+    return approve.read_statement(said), text
 
 
 def _told(session: Session, digest: str, *, as_json: bool) -> ExitCode:

@@ -133,5 +133,5 @@ def _checked(session: Session, file: Path | None, anchors: Path | None, *, keyed
     wrapped = session.settings.store.key.startswith(("vault-wrapped:", "vault-transit:"))
     keys = (session.store.keys if wrapped else load_keys(session.settings)) if keyed else None
     key = keys.audit_key if keys is not None else None
-    with file.open(encoding="utf-8") as lines:
+    with file.open(encoding="utf-8", errors="replace") as lines:  # a damaged line is told with its place, like an edited one
         return audit.verify_export(lines, key=key, anchors=audit.read_anchors(anchors) if anchors else ())

@@ -62,6 +62,14 @@ def normal(value: str) -> tuple[str, dict[str, str]] | None:
     return f"{family.scheme}://{user}:{password}@{at}:{port}{path}", parts
 
 
+def options_of(query: str) -> dict[str, str]:
+    """The options of an address, by their names in small letters; none of an address with more than any driver knows."""
+    try:
+        return {name.casefold(): text for name, text in parse_qsl(query, max_num_fields=100)}
+    except ValueError:
+        return {}
+
+
 def _login(found: SplitResult, *, jdbc: bool) -> tuple[str, str] | None:
     """User and password, quoted as a URI has them."""
     login = LOGIN.fullmatch(found.netloc.rpartition("@")[0] + "@")
@@ -69,7 +77,7 @@ def _login(found: SplitResult, *, jdbc: bool) -> tuple[str, str] | None:
         return login[1], login[2]
     if not jdbc or "@" in found.netloc:
         return None
-    options = {name.casefold(): text for name, text in parse_qsl(found.query, max_num_fields=100)}
+    options = options_of(found.query)
     user, password = options.get("user", ""), options.get("password", "")
     fits = 0 < len(user) <= 256 and 0 < len(password) <= 1024
     return (quote(user, safe=""), quote(password, safe="")) if fits else None

@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from revoker import secrets
-from revoker.errors import ReportUnreadable, UsageError
+from revoker.errors import ReportUnreadable, RevokerError, UsageError
 from revoker.ingest.formats import read_report, reader
 from revoker.ingest.naming import Named, Namer
 from revoker.ingest.pairing import pair
 from revoker.ingest.problems import Problems
 from revoker.ingest.source import clean_name
+from revoker.log import get_logger
 from revoker.model import Credential, Finding
 
 if TYPE_CHECKING:
     from revoker.store import Store
 
+log = get_logger(__name__)
 BATCH = 20_000
 Report = Path | tuple[str, BinaryIO]  # a file, or a name and a stream that is open already
 Progress = Callable[[int], None]  # findings so far
@@ -76,7 +78,7 @@ def ingest(
         for report in reports:
             try:
                 with _opened(report) as (name, stream):
-                    yield from read_report(stream, name=name, format=format, problems=problems)
+                    yield from _all_of(stream, name, format, problems)
             except ReportUnreadable as error:
                 unreadable.append(error)
                 problems.add("unreadable")
@@ -97,6 +99,17 @@ def ingest(
         problems=dict(problems.counts),
         notes=(*(error.message for error in unreadable), *problems.lines()),
     )
+
+
+def _all_of(stream: BinaryIO, name: str, format: str | None, problems: Problems) -> Iterator[Finding]:
+    """A report's findings; when our own reading breaks on it, those before that place."""
+    try:
+        yield from read_report(stream, name=name, format=format, problems=problems)
+    except RevokerError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one hostile report must not end the reading of all others
+        log.error("report_not_read", error=type(error).__name__)  # noqa: TRY400 - its text may hold a value
+        problems.add("our_bug", name)
 
 
 def _check(reports: Sequence[Report], format: str | None) -> None:

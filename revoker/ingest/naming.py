@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from revoker import catalog
 from revoker.ingest import addresses, connection_strings, halves, nosql
+from revoker.log import get_logger
 from revoker.model import CANDIDATES, NOTHING, Credential, Finding, Secret, ValueState
 from revoker.sdk import Kind
 
@@ -16,6 +17,8 @@ MOST_REMEMBERED = 200_000
 MOST_CANDIDATES = 12  # kinds that are listed for a value of a shape that many share
 Fingerprint = Callable[[str, Secret], str]
 
+log = get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Named:
@@ -23,7 +26,7 @@ class Named:
 
     credential: Credential | None
     state: ValueState
-    skipped: str | None = None  # masked, cut_off, no_value, unsupported, ambiguous, incomplete, unpaired
+    skipped: str | None = None  # masked, cut_off, no_value, unsupported, ambiguous, incomplete, unpaired, our_bug
 
 
 @dataclass(slots=True)
@@ -42,7 +45,7 @@ class Namer:
         key = (value, finding.rule, *parts.items()) if parts else (value, finding.rule)
         named = None if finding.secret_parts else self.known.get(key)
         if named is None:
-            named = self._new(value, finding)
+            named = self._named(value, finding)
             if not finding.secret_parts:
                 self._remember(key, named)
         if named.state is not finding.value_state:
@@ -54,6 +57,16 @@ class Namer:
             self.known.clear()
             self.kind_of.clear()
         self.known[key] = named
+
+    def _named(self, value: str, finding: Finding) -> Named:
+        """What the value is; one that our own reading breaks on is kept whole, as a value of no known kind, and told."""
+        try:
+            return self._new(value, finding)
+        except Exception as error:  # noqa: BLE001 - one hostile value must not end the reading of all others
+            log.error("value_not_named", error=type(error).__name__)  # noqa: TRY400 - its text may hold the value
+            secret = Secret(value)
+            credential = Credential(catalog.UNKNOWN, self.fingerprint(catalog.UNKNOWN, secret), secret)
+            return Named(credential, ValueState.RAW, "our_bug")
 
     def _new(self, value: str, finding: Finding) -> Named:
         if finding.parts.get("half") == "aws_id":

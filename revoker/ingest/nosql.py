@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
+
+from revoker.ingest.addresses import options_of
 
 LOGIN = re.compile(r"([^:@/\s]{0,256}):([^@/\s]{1,1024})")
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
@@ -62,7 +64,7 @@ def normal(value: str) -> tuple[str, dict[str, str]] | None:
         return None
     name = found.path.strip("/") if form.path else ""
     if form.source:
-        options = {key.casefold(): text for key, text in parse_qsl(found.query, max_num_fields=100)}
+        options = options_of(found.query)
         if not options.get("authmechanism", "scram").casefold().startswith("scram"):
             return None
         name = options.get(form.source.casefold()) or name

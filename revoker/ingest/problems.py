@@ -16,6 +16,7 @@ MEANING = {
     "malformed": "the report is not well-formed; what came before the fault was read",
     "not_utf8": "the report is not UTF-8; the wrong bytes were replaced",
     "odd_json": "an entry is JSON only for lenient readers (NaN, lone surrogates)",
+    "our_bug": "a report was read up to a place that our reading broke on; please report it",
     "read_error": "the report could not be read to its end",
     "too_deep": "an entry is nested deeper than any real one",
     "too_large": "an entry is larger than 8 MiB",

@@ -85,7 +85,6 @@ def public_facts(secret: Secret) -> dict[str, str]:
 
 
 def _public_half(text: str) -> PublicHalf | None:
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
     raw = text.encode("utf-8", "replace") + b"\n"
@@ -95,7 +94,7 @@ def _public_half(text: str) -> PublicHalf | None:
         public = load(raw, None).public_key()
     except TypeError:  # cryptography's answer to a key with a passphrase
         return _in_the_clear(text) if openssh else PublicHalf(encrypted=True)
-    except (ValueError, UnsupportedAlgorithm, IndexError, OverflowError):
+    except Exception:  # noqa: BLE001 - a stranger's bytes; besides ValueError, OpenSSL's own errors come out as they are
         return None
     return _described(public, _comment(text) if openssh else "")
 

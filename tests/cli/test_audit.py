@@ -56,3 +56,17 @@ def test_a_store_that_was_put_back_needs_a_person_s_word(empty: Space) -> None:
     assert verified.json["ok"] is True
     assert any("the disk broke" in note for note in verified.json["notes"])
     assert empty.cli("start", "--as", "alice").code == ExitCode.DONE
+
+
+def test_a_damaged_export_is_told_as_one(empty: Space) -> None:
+    with_entries(empty)
+    assert empty.cli("audit", "export", "-o", "log.jsonl").code == ExitCode.DONE
+    assert empty.cli("audit", "verify", "--keyed", "log.jsonl").code == ExitCode.DONE
+    export = empty.folder / "log.jsonl"
+    lines = export.read_bytes().splitlines()
+    export.write_bytes(b"\n".join([lines[0], b"\xff\xfe" + lines[1], *lines[2:]]))
+    told = empty.cli("audit", "verify", "log.jsonl")
+    assert (told.code, "internal error" in told.err) == (ExitCode.SETUP, False)
+    export.write_bytes(b"\xff\xfe")
+    told = empty.cli("audit", "verify", "log.jsonl")
+    assert "This is no exported audit log." in told.err

@@ -167,3 +167,21 @@ def test_private_files_stay_private(space: Space) -> None:
     own = [path for path in Path(space.folder).iterdir() if path.name.startswith(("revoker.db", "revoker.key", "r.html"))]
     assert own
     assert all(path.stat().st_mode & 0o077 == 0 for path in own)
+
+
+@pytest.mark.parametrize(("name", "told"), [("missing.sig", "missing cannot be read"), ("yes.sig", "yes.sig cannot be read")])
+def test_a_signature_that_is_not_there_is_told(space: Space, name: str, told: str) -> None:
+    leaked(space)
+    digest = space.cli("plan", "--playbook", "revoke-now", "--as", "bob", "--json").json["digest"]
+    (space.folder / "yes").write_text("nothing")
+    refused = space.cli("approve", digest, "--as", "alice", "--signature", name)
+    assert (refused.code, told in refused.err) == (ExitCode.USAGE, True), refused.err
+
+
+def test_a_signature_of_other_bytes_is_refused(space: Space) -> None:
+    leaked(space)
+    digest = space.cli("plan", "--playbook", "revoke-now", "--as", "bob", "--json").json["digest"]
+    (space.folder / "yes").write_text(space.cli("approve", digest, "--as", "alice", "--statement").out)
+    (space.folder / "yes.sig").write_bytes(bytes(range(256)))
+    refused = space.cli("approve", digest, "--as", "alice", "--signature", "yes.sig")
+    assert (refused.code, "internal error" in refused.err) == (ExitCode.WAITING, False), refused.err

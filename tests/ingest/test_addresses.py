@@ -88,3 +88,10 @@ def test_an_ipv6_host_keeps_its_brackets() -> None:
 )
 def test_anything_else_is_none(address: str) -> None:
     assert normal(address) is None
+
+
+def test_more_options_than_any_driver_knows_are_none() -> None:
+    options = "&".join(f"o{number}=1" for number in range(99))
+    assert normal(f"jdbc:postgresql://db.example/x?{options}&user=app&password={PASSWORD}") is None
+    fewer = options.removesuffix("&o98=1")
+    assert normal(f"jdbc:postgresql://db.example/x?{fewer}&user=app&password={PASSWORD}") is not None

@@ -6,15 +6,17 @@ import io
 import random
 import sqlite3
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
 from revoker import catalog, gate
 from revoker.errors import ReportUnreadable, UsageError
-from revoker.ingest import ingest
-from revoker.model import Status, ValueState
+from revoker.ingest import ingest, load
+from revoker.model import Finding, Status, ValueState
 from revoker.store import Store, credentials
 from tests.ingest import samples
 from tests.ingest.samples import Seen
@@ -154,3 +156,21 @@ def test_a_half_in_one_report_is_a_place_of_the_pair_in_another(store: Store, in
     result = ingest(store, [("half", io.BytesIO(half)), ("whole.env", io.BytesIO(whole))], incident=incident, now=NOW)
     assert (result.credentials, dict(result.skipped)) == (1, {})
     assert credentials.select(store)[0].findings == 3  # both lines of the pair, and the half
+
+
+def test_a_report_that_our_own_reading_breaks_on_ends_no_other(
+    store: Store, incident: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = load.read_report
+
+    def breaks(stream: IO[bytes], *, name: str, **more: Any) -> Iterator[Finding]:
+        yield from read(stream, name=name, **more)
+        if name == "bad":
+            raise ZeroDivisionError(VALUES[0])
+
+    monkeypatch.setattr(load, "read_report", breaks)
+    reports = [(name, io.BytesIO(samples.plain_csv([Seen(value)]))) for name, value in zip(("bad", "good"), VALUES, strict=False)]
+    result = ingest(store, reports, incident=incident, now=NOW)
+    assert result.incomplete
+    assert (result.findings, result.problems) == (2, {"our_bug": 1})
+    assert "first at bad" in result.notes[0]

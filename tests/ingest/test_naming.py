@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from revoker import catalog
+from revoker.ingest import naming
 from revoker.ingest.naming import Named, Namer
 from revoker.model import Finding, Location, Secret, ValueState
 from tests.ingest import samples
@@ -177,3 +178,14 @@ def test_the_shape_decides_over_the_label() -> None:
         found = named(GROQ, rule=label).credential
         assert found is not None
         assert (found.kind, dict(found.parts)) == ("groq_api_key", {})
+
+
+def test_a_value_that_our_own_reading_breaks_on_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(value: str) -> None:
+        raise ZeroDivisionError(value)
+
+    monkeypatch.setattr(naming.addresses, "normal", broken)
+    found = named(GROQ)
+    assert found.skipped == "our_bug"
+    assert found.credential is not None
+    assert (found.credential.kind, found.credential.secret.reveal()) == (catalog.UNKNOWN, GROQ)

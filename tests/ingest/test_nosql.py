@@ -66,3 +66,10 @@ def test_anything_else_is_none(address: str) -> None:
 
 def test_every_form_has_a_port() -> None:
     assert all(form.port and form.scheme for form in FORMS.values())
+
+
+def test_more_options_than_any_driver_knows_say_nothing() -> None:
+    options = "&".join(f"o{number}=1" for number in range(101))
+    found = normal(f"mongodb://a:b@db.example/x?{options}")
+    assert found is not None
+    assert found[0].endswith("/x")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from revoker import catalog
 from revoker.ingest import Problems, ingest, pem, read_report, sniff
 from revoker.model import Secret, ValueState
-from revoker.sdk import public_half
+from revoker.sdk import app_jwt, public_half
 from revoker.store import Store
 from revoker.store.credentials import select
 from tests.ingest import samples
@@ -174,3 +174,11 @@ def test_a_key_is_named_by_its_own_shape() -> None:
         value = samples.value(kind, chance)
         assert catalog.name_kinds(value, label="private-key", scanner="gitleaks") == (kind,)
         assert catalog.name_kinds(value, label="GitHubApp", scanner="trufflehog") == (kind,)
+
+
+def test_a_key_that_openssl_itself_breaks_on_is_no_key() -> None:
+    """Bytes of an Ed25519 key said to be of X448 are too few: cryptography 46 lets OpenSSL's own error out."""
+    der = bytes.fromhex("302e020100300506032b656f04220420") + bytes(32)
+    text = f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(der).decode()}\n-----END PRIVATE KEY-----\n"
+    assert public_half(Secret(text)) is None
+    assert app_jwt(Secret(text), "1", NOW) is None

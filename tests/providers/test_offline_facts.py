@@ -83,6 +83,10 @@ def test_a_secured_algolia_key_carries_its_end(until: int, told: list[str]) -> N
     made = base64.b64encode(f"{'0a' * 32}filters=user_1&validUntil={until}".encode()).decode()
     assert verdicts("algolia_secured_key", made) == told
     assert verdicts("algolia_secured_key", base64.b64encode(b"x" * 90).decode()) == ["skipped malformed"]
+    many = base64.b64encode(f"{'0a' * 32}{'&a=1' * 60}&validUntil={until}".encode()).decode()
+    assert verdicts("algolia_secured_key", many) == ["skipped malformed"]
+    endless = base64.b64encode(f"{'0a' * 32}validUntil={'1' * 5000}".encode()).decode()
+    assert verdicts("algolia_secured_key", endless) == []
 
 
 @pytest.mark.parametrize(("end", "told"), [(BEFORE, ["dead expired_offline"]), (AFTER, []), (None, ["skipped malformed"])])

@@ -116,8 +116,9 @@ def test_a_check_by_the_authority_burns_no_use_and_one_by_itself_does(openbao: O
         assert real.verify(known, cred).validity is Validity.LIVE
     alone = real.without_authority(known)
     assert real.verify(alone, cred).validity is Validity.LIVE
-    assert real.verify(alone, cred).validity is Validity.LIVE
-    assert real.verify(known, cred).validity is Validity.DEAD
+    last = real.verify(alone, cred)
+    assert (last.validity, last.reason) == (Validity.DEAD, "used_up"), "that was its last use"
+    assert real.verify(known, cred).validity is Validity.DEAD, "whether the server has ended it by now or is about to"
     assert real.verify(alone, cred).validity is Validity.UNKNOWN, "refused, and this server does not say why"
 
 

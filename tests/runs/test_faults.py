@@ -85,6 +85,7 @@ def mended(scene: Scene, fault: Fault, points: Points) -> None:
     for hours in range(1, 7):
         if runs.get_run(scene.site.store, scene.run_id).state != "done":
             go(scene.site, scene.run_id, later=timedelta(hours=hours), inline=timedelta(seconds=5))
-    assert runs.get_run(scene.site.store, scene.run_id).state == "done", where
+    row = runs.get_run(scene.site.store, scene.run_id)
+    assert row.state == "done", (where, row.message)
     assert orphans.list_orphans(scene.site.store) == [], where
     scene.check_end()
