@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,13 @@ def loopback_only() -> Iterator[None]:
     tried = list(loopback_guard.refused)
     loopback_guard.refused.clear()
     assert not tried, f"tried to leave the loopback interface: {tried}"
+
+
+@pytest.fixture(autouse=True)
+def no_login_remembered() -> None:
+    """A process remembers its login to Vault; the next test may be another one's, with fewer rights or more."""
+    if module := sys.modules.get("revoker.egress.vault_session"):
+        module.held.clear()
 
 
 @pytest.fixture(scope="session")

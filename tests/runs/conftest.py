@@ -140,11 +140,9 @@ def site(build: Build) -> Site:
 
 @pytest.fixture
 def bao(openbao: Any) -> Any:
-    """The session's OpenBao, with the paths of these tests emptied and no login remembered."""
-    from revoker.egress import vault
+    """The session's OpenBao, with the paths of these tests emptied."""
     from revoker.lab.servers import bao_call
 
     for path in ("fakery", "fresh"):
         bao_call(openbao, "DELETE", f"secret/metadata/{path}")
-    vault._sessions.clear()
     return openbao
