@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from revoker import catalog, gate
 from revoker.errors import ReportUnreadable, UsageError
-from revoker.ingest import ingest, load
+from revoker.ingest import ingest, load, read_report
 from revoker.model import Finding, Status, ValueState
 from revoker.store import Store, credentials
 from tests.ingest import samples
@@ -161,10 +161,9 @@ def test_a_half_in_one_report_is_a_place_of_the_pair_in_another(store: Store, in
 def test_a_report_that_our_own_reading_breaks_on_ends_no_other(
     store: Store, incident: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = load.read_report
 
-    def breaks(stream: IO[bytes], *, name: str, **more: Any) -> Iterator[Finding]:
-        yield from read(stream, name=name, **more)
+    def breaks(stream: BinaryIO, *, name: str, **more: Any) -> Iterator[Finding]:
+        yield from read_report(stream, name=name, **more)
         if name == "bad":
             raise ZeroDivisionError(VALUES[0])
 

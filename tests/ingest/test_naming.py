@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from revoker import catalog
-from revoker.ingest import naming
+from revoker.ingest import addresses
 from revoker.ingest.naming import Named, Namer
 from revoker.model import Finding, Location, Secret, ValueState
 from tests.ingest import samples
@@ -184,7 +184,7 @@ def test_a_value_that_our_own_reading_breaks_on_is_kept(monkeypatch: pytest.Monk
     def broken(value: str) -> None:
         raise ZeroDivisionError(value)
 
-    monkeypatch.setattr(naming.addresses, "normal", broken)
+    monkeypatch.setattr(addresses, "normal", broken)
     found = named(GROQ)
     assert found.skipped == "our_bug"
     assert found.credential is not None
