@@ -10,6 +10,7 @@ from pathlib import Path
 from revoker.errors import AuditError
 
 TAIL = 256 * 1024  # bytes at the end of an anchor file that are looked at before each entry
+BEGINNING = '{"at":'  # of every line
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,27 @@ def write_anchor(path: Path, anchor: Anchor) -> None:
     fields = {"store": anchor.store, "count": anchor.count, "head": anchor.head, "at": anchor.at}
     line = _line({**fields, "token": anchor.token} if anchor.token else fields) + "\n"
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:
-            os.write(handle, line.encode())  # one small write to an O_APPEND file: lines of two processes do not mix
+            raw = (line if _is_whole(handle) else "\n" + line).encode()
+            written = os.write(handle, raw)  # one small write to an O_APPEND file: lines of two processes do not mix
             os.fsync(handle)
         finally:
             os.close(handle)
     except OSError as error:
-        raise AuditError(
-            f"The anchor file {path} cannot be written: {error.strerror}.", safe="nothing was sent or changed"
-        ) from None
+        raise _not_written(path, str(error.strerror)) from None
+    if written < len(raw):
+        raise _not_written(path, "only a part of the line found room")
+
+
+def _not_written(path: Path, why: str) -> AuditError:
+    return AuditError(f"The anchor file {path} cannot be written: {why}.", safe="nothing was sent or changed")
+
+
+def _is_whole(handle: int) -> bool:
+    """Whether the file ends with a whole line: a write to a full disk may have ended in the middle of one."""
+    size = os.fstat(handle).st_size
+    return size == 0 or os.pread(handle, 1, size - 1) == b"\n"
 
 
 def read_anchors(path: Path) -> list[Anchor]:
@@ -75,10 +87,15 @@ def newest(path: Path, store_id: str) -> Anchor | None:
 
 def _parsed(path: Path, lines: list[str]) -> list[Anchor]:
     try:
-        rows = [json.loads(line) for line in lines if line.strip()]
+        rows = [json.loads(line) for line in lines if line.strip() and not _is_torn(line)]
         return [Anchor(r["store"], int(r["count"]), r["head"], r["at"], str(r.get("token", ""))) for r in rows]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise AuditError(f"The anchor file {path} is damaged.") from None
+
+
+def _is_torn(line: str) -> bool:
+    """Whether a line is what a write that ended in the middle left: it was told as not written, and anchors nothing."""
+    return BEGINNING.startswith(line[: len(BEGINNING)]) and not line.endswith("}")
 
 
 def _line(document: object) -> str:

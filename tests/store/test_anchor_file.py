@@ -50,6 +50,33 @@ def test_an_anchor_is_on_disk_and_its_file_closed_before_it_counts(path: Path, m
         os.fstat(handle)
 
 
+def cut_writes(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """A disk with room for so many bytes of each write."""
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda handle, raw: real(handle, raw[:most]))
+
+
+@pytest.mark.parametrize("most", range(1, len(LINE)))
+def test_a_line_that_was_written_in_part_anchors_nothing_and_stops_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    file.write_anchor(path, ONE)
+    with monkeypatch.context() as full:
+        cut_writes(full, most)
+        with pytest.raises(AuditError, match=r"anchors cannot be written: only a part of the line found room\.$") as caught:
+            file.write_anchor(path, Anchor("s", 8, "def", "2026-11-25T00:00:00+00:00"))
+    assert caught.value.safe == "nothing was sent or changed"
+    whole = most == len(LINE) - 1  # all but the end of the line
+    assert [one.count for one in file.read_anchors(path)] == ([7, 8] if whole else [7])
+    newest = file.newest(path, "s")
+    assert newest is not None
+    assert newest.count == (8 if whole else 7)
+    file.write_anchor(path, Anchor("s", 9, "ghi", "later"))
+    assert [one.count for one in file.read_anchors(path)] == ([7, 8, 9] if whole else [7, 9])
+    assert path.read_text().endswith('\n{"at":"later","count":9,"head":"ghi","store":"s"}\n')
+    assert "\n\n" not in path.read_text()
+
+
 def test_a_link_in_the_place_of_the_file_is_not_followed(path: Path, tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(AuditError, match="cannot be written"):
@@ -91,7 +118,18 @@ def test_empty_lines_and_numbers_as_text_are_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "[]", "7", "{}", LINE.replace("7", '"x"'), LINE.replace("7", "null"), LINE.replace('"head"', '"h"')]
+    "text",
+    [
+        "x",
+        '{"at"}',
+        LINE.replace("at", "a", 1)[:-2],
+        "[]",
+        "7",
+        "{}",
+        LINE.replace("7", '"x"'),
+        LINE.replace("7", "null"),
+        LINE.replace('"head"', '"h"'),
+    ],
 )
 def test_a_damaged_line_is_told(path: Path, text: str) -> None:
     path.write_text(LINE + text, encoding="utf-8")
