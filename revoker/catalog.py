@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -57,7 +57,16 @@ def provider_of(kind_id: str) -> Provider:
     try:
         return catalogue().owners[kind_id]
     except KeyError:
-        raise UsageError(f"There is no kind {kind_id[:80]!r}.", next="revoker providers lists all kinds") from None
+        raise not_there("kind", kind_id, kinds()) from None
+
+
+def not_there(what: str, name: str, known: Collection[str]) -> UsageError:
+    """The error for a kind or provider that is not in the catalogue, which names the nearest one."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1, 0.5)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return UsageError(f"There is no {what} {name[:80]!r}.", next=f"{meant}revoker providers lists them")
 
 
 def load_extra(names: Iterable[str]) -> None:

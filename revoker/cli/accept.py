@@ -8,7 +8,7 @@ import typer
 
 from revoker.cli import closing, ingesting, options, output
 from revoker.cli.session import now, session_of
-from revoker.errors import ExitCode, UsageError
+from revoker.errors import ExitCode
 
 
 def command(
@@ -25,10 +25,7 @@ def command(
     from revoker.store import credentials
 
     session = session_of(ctx)
-    rows = credentials.select(session.store, options.selection(None, None, None, [fingerprint], None))
-    if len(rows) != 1:
-        raise UsageError(f"{len(rows)} credentials fit {fingerprint!r}.", next="revoker status --all shows all fingerprints")
-    full, who = rows[0].fingerprint, ingesting.name_of(by)
+    full, who = credentials.whole_fingerprint(session.store, fingerprint), ingesting.name_of(by)
     audit.append(session.store, "accepted", {"fingerprint": full, "who": who, "why": why}, now())
     credentials.accept(session.store, full, who, why, now())
     closing.finish(session)

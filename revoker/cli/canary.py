@@ -45,6 +45,9 @@ def listing(ctx: typer.Context, as_json: options.AsJson = False) -> ExitCode:
         )
         for mark in marks
     ]
+    if not lines:
+        output.line("No canary is known. `canaries` in the configuration names some; others are known by their values.")
+        return ExitCode.DONE
     output.table(Table(("fingerprint", "state", "overrides"), lines, fold=("overrides",)))
     output.line(f"{len(marks)} canaries, {len(in_force)} of them may be asked now.")
     return ExitCode.DONE
@@ -105,7 +108,7 @@ def _known(session: Session, *only: str) -> list[str]:
     from revoker.store import credentials
 
     kinds, found = catalog.kinds(), []
-    rows = credentials.select(session.store, options.selection(None, None, None, only, None))
+    rows = credentials.select(session.store, options.selection(session.store, fingerprint=only))
     for cred in credentials.unseal_many(session.store, [row.fingerprint for row in rows]):
         kind = kinds.get(cred.kind)
         if kind is not None and gate.is_canary(kind, cred, session.settings, now()):
@@ -116,10 +119,7 @@ def _known(session: Session, *only: str) -> list[str]:
 def _full(session: Session, fingerprint: str) -> str:
     from revoker.store import credentials
 
-    rows = credentials.select(session.store, options.selection(None, None, None, [fingerprint], None))
-    if len(rows) != 1:
-        raise UsageError(f"{len(rows)} credentials fit {fingerprint!r}.", next="revoker canary list; revoker status --all")
-    return rows[0].fingerprint
+    return credentials.whole_fingerprint(session.store, fingerprint)
 
 
 def _document(mark: str, told: list[Override], in_force: dict[str, Override]) -> dict[str, Any]:

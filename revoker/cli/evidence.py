@@ -41,9 +41,7 @@ def command(
     if public_key:
         output.line(archive.public_line(session.store))
         return ExitCode.DONE
-    found = incidents.find(session.store, incident) if incident else None
-    if found is None:
-        raise UsageError(f"There is no incident {incident!r}.", next="revoker status shows the incidents")
+    found = incidents.named(session.store, incident)
     made = pack.collected(session.store, found, now())
     target = file or Path(f"{found.id}-evidence.zip")
     reporting.write_bytes(target, archive.archive(session.store, made, _signers(session, by, key)))

@@ -9,6 +9,7 @@ import typer
 from revoker.cli import ingesting, options, output
 from revoker.cli.session import session_of
 from revoker.errors import ExitCode
+from revoker.report.text import counted
 
 
 def command(
@@ -45,7 +46,9 @@ def command(
     if as_json:
         output.document({"schema": schema("ingest"), **ingesting.summary(read), "incident": opened})
     else:
-        output.line(f"Incident {opened}: {read.findings} findings, {read.credentials} credentials, {read.new} new.")
+        output.line(
+            f"Incident {opened}: {counted(read.findings, 'finding')}, {counted(read.credentials, 'credential')}, {read.new} new."
+        )
         for reason, count in sorted(read.skipped.items()):
             output.line(f"  skipped {count}: {reason.replace('_', ' ')}")
         output.tell(f"Next: revoker verify --incident {opened}")

@@ -44,9 +44,7 @@ def incident(store: Store, id: str | None, title: str) -> str:
 
     if id is None:
         return incidents.open_incident(store, title, now()).id
-    if incidents.find(store, id) is None:
-        raise UsageError(f"There is no incident {id!r}.", next="revoker status shows the incidents' ids")
-    return id
+    return incidents.named(store, id).id
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def command(
     from revoker.report.terminal import Table
 
     session = session_of(ctx)
-    made = collect.metrics(session.store, options.selection(incident, provider, kind, fingerprint, status), now())
+    made = collect.metrics(session.store, options.selection(session.store, incident, provider, kind, fingerprint, status), now())
     if as_json:
         output.document({"schema": json_document.schema("metrics"), "metrics": asdict(made)})
     elif format is Format.PROMETHEUS:

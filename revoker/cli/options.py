@@ -13,9 +13,12 @@ from revoker.errors import ConfigError, UsageError
 from revoker.model import Status
 
 if TYPE_CHECKING:
+    from revoker.store import Store
     from revoker.store.credentials import Selection
 
-Incidents = Annotated[list[str] | None, typer.Option("--incident", help="Only this incident; may be repeated.", metavar="ID")]
+Incidents = Annotated[
+    list[str] | None, typer.Option("--incident", help="Only this incident, by its id or title; may be repeated.", metavar="ID")
+]
 Providers = Annotated[list[str] | None, typer.Option("--provider", help="Only this provider; may be repeated.", metavar="ID")]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only this kind; may be repeated.", metavar="ID")]
 Fingerprints = Annotated[
@@ -47,15 +50,20 @@ def duration(text: str) -> timedelta:
 
 
 def selection(
-    incident: Sequence[str] | None,
-    provider: Sequence[str] | None,
-    kind: Sequence[str] | None,
-    fingerprint: Sequence[str] | None,
-    status: Sequence[str] | None,
+    store: Store,
+    incident: Sequence[str] | None = None,
+    provider: Sequence[str] | None = None,
+    kind: Sequence[str] | None = None,
+    fingerprint: Sequence[str] | None = None,
+    status: Sequence[str] | None = None,
 ) -> Selection:
-    """The credentials that the options choose. Raises UsageError for a status, kind or provider that does not exist."""
+    """The credentials that the options choose. Raises UsageError for a name of anything that does not exist.
+
+    What chose nothing would read as good news.
+    """
     from revoker import catalog
-    from revoker.store.credentials import Selection
+    from revoker.store.credentials import Selection, whole_fingerprint
+    from revoker.store.incidents import named
 
     for name in status or ():
         if name not in set(Status):
@@ -65,22 +73,17 @@ def selection(
     if kind:
         _check("kind", kind, catalog.kinds())
     return Selection(
-        incident=tuple(incident or ()),
+        incident=tuple(named(store, one).id for one in incident or ()),
         provider=tuple(provider or ()),
         kind=tuple(kind or ()),
-        fingerprint=tuple(fingerprint or ()),
+        fingerprint=tuple(whole_fingerprint(store, one) for one in fingerprint or ()),
         status=tuple(status or ()),
     )
 
 
 def _check(what: str, names: Sequence[str], known: Collection[str]) -> None:
-    """A name that nothing has would choose nothing, and nothing found reads as good news."""
-    from difflib import get_close_matches
-
     from revoker import catalog
 
     for name in names:
         if name not in known and name != catalog.UNKNOWN:
-            near = get_close_matches(name, known, 1, 0.5)
-            meant = f"did you mean {near[0]}? " if near else ""
-            raise UsageError(f"There is no {what} {name!r}.", next=f"{meant}revoker providers lists them")
+            raise catalog.not_there(what, name, known)

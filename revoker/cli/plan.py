@@ -35,7 +35,7 @@ def command(
     from revoker.runs.plan import make_plan
 
     session = session_of(ctx)
-    chosen = options.selection(incident, provider, kind, fingerprint, status)
+    chosen = options.selection(session.store, incident, provider, kind, fingerprint, status)
     who = ingesting.name_of(by)
     made = make_plan(session.store, session.settings, chosen, playbook=playbook, large=large, requester=who, now=now())
     if as_json:

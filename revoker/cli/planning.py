@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from revoker.cli import listing, output
+from revoker.report.text import counted
 
 if TYPE_CHECKING:
     from revoker.runs.plan import Plan
@@ -28,7 +29,8 @@ def show(plan: Plan) -> None:
     for sentence in limits.sentences(plan.document):
         output.line(sentence)
     output.line(
-        f"Plan {plan.digest[:SHORT]}: {len(plan.entries)} credentials, {plan.mutations} changes, {plan.approvals} approvals needed."
+        f"Plan {plan.digest[:SHORT]}: {counted(len(plan.entries), 'credential')}, {counted(plan.mutations, 'change')}, "
+        f"{counted(plan.approvals, 'approval')} needed."
     )
 
 

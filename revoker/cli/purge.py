@@ -38,7 +38,7 @@ def command(
     from revoker.store import credentials
 
     session = session_of(ctx)
-    chosen = options.selection(incident, provider, kind, fingerprint, status)
+    chosen = options.selection(session.store, incident, provider, kind, fingerprint, status)
     if chosen == credentials.EVERYTHING:
         raise UsageError("Say which credentials.", safe="nothing was deleted", next="give --incident, --status or another one")
     over, kept = _over(session.store, chosen)

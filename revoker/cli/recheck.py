@@ -27,7 +27,7 @@ def command(
 
     session = session_of(ctx)
     done = once(session, limit)
-    numbers = credentials.counts(session.store, options.selection(None, None, None, None, None))
+    numbers = credentials.counts(session.store, options.selection(session.store))
     if as_json:
         output.document({"schema": schema("recheck"), **facts(done)})
     else:

@@ -44,7 +44,7 @@ def command(
     from revoker.report import collect, json_document
 
     session = session_of(ctx)
-    data = collect.collect(session.store, options.selection(incident, provider, kind, fingerprint, status), now())
+    data = collect.collect(session.store, options.selection(session.store, incident, provider, kind, fingerprint, status), now())
     chosen = Format.JSON if as_json else format or Format(reporting.format_of(file))
     made = reporting.rendered(json_document.report(data), chosen.value)
     if file is None:

@@ -14,6 +14,7 @@ import typer
 from revoker.cli import closing, ingesting, listing, options, outcome, output, planning, reporting, running
 from revoker.cli.session import Session, now
 from revoker.errors import ExitCode, UsageError
+from revoker.report.text import counted
 
 if TYPE_CHECKING:
     from revoker.runs.plan import Plan
@@ -74,7 +75,9 @@ def _ingest(session: Session, wishes: Wishes) -> str:
     if why:
         ingesting.attest(session, incident, witness or ingesting.witness(session, who, key), why=why, until="30d")
     read = ingesting.read(session, wishes.reports, incident, wishes.format)
-    output.tell(f"Incident {incident}: {read.findings} findings, {read.credentials} credentials, {read.new} new.")
+    output.tell(
+        f"Incident {incident}: {counted(read.findings, 'finding')}, {counted(read.credentials, 'credential')}, {read.new} new."
+    )
     ingesting.tell_problems(read)
     return incident
 
@@ -106,7 +109,7 @@ def _verify(session: Session, incident: str) -> None:
 def _plan(session: Session, wishes: Wishes, incident: str) -> Plan:
     from revoker.runs.plan import make_plan
 
-    chosen = options.selection([incident], None, None, None, None)
+    chosen = options.selection(session.store, [incident])
     made = make_plan(session.store, session.settings, chosen, playbook=wishes.playbook, requester=wishes.requester, now=now())
     if not wishes.as_json:
         planning.show(made)
@@ -159,7 +162,7 @@ def _apply(session: Session, plan: Plan) -> list[RunRow]:
 def _report(session: Session, wishes: Wishes, incident: str, plan: Plan, runs: Sequence[RunRow]) -> None:
     from revoker.report import collect, json_document
 
-    doc = json_document.report(collect.collect(session.store, options.selection([incident], None, None, None, None), now()))
+    doc = json_document.report(collect.collect(session.store, options.selection(session.store, [incident]), now()))
     if wishes.file is not None:
         reporting.write(wishes.file, reporting.rendered(doc, reporting.format_of(wishes.file)))
         output.tell(f"Wrote {wishes.file}")
@@ -179,4 +182,4 @@ def _report(session: Session, wishes: Wishes, incident: str, plan: Plan, runs: S
 def _rows(session: Session, incident: str) -> list[CredentialRow]:
     from revoker.store import credentials
 
-    return credentials.select(session.store, options.selection([incident], None, None, None, None))
+    return credentials.select(session.store, options.selection(session.store, [incident]))

@@ -9,7 +9,7 @@ import typer
 
 from revoker.cli import options, outcome, output
 from revoker.cli.session import session_of
-from revoker.errors import ExitCode, UsageError
+from revoker.errors import ExitCode
 
 
 def command(
@@ -23,9 +23,7 @@ def command(
     from revoker.store import credentials
 
     session = session_of(ctx)
-    rows = credentials.select(session.store, options.selection(None, None, None, [fingerprint], None))
-    if len(rows) != 1:
-        raise UsageError(f"{len(rows)} credentials fit {fingerprint!r}.", next="revoker status --all shows all fingerprints")
+    rows = credentials.select(session.store, options.selection(session.store, fingerprint=[fingerprint]))
     doc = json_document.member(next(collect.members(session.store, rows)))
     if as_json:
         output.document({"schema": json_document.schema("show"), **doc})

@@ -56,10 +56,10 @@ def find(
     """
     from revoker.cli import finding
 
-    selection = options.selection(incident, provider, kind, fingerprint, status)
     if audit_log is not None and (mount or under or newest or estimate or after or limit):
         raise UsageError("An audit log is searched as a whole.", next="leave out the options of the search through Vault")
     session = session_of(ctx)
+    selection = options.selection(session.store, incident, provider, kind, fingerprint, status)
     if audit_log is not None:
         return finding.by_audit_log(session, selection, audit_log, device, as_json=as_json)
     chosen = finding.Chosen(tuple(mount or ()), tuple(under or ()), newest, estimate, after, limit)

@@ -9,6 +9,7 @@ import typer
 from revoker.cli import closing, listing, options, outcome, output
 from revoker.cli.session import now, session_of
 from revoker.errors import ExitCode
+from revoker.report.text import counted
 
 if TYPE_CHECKING:
     from revoker.verify import VerifySummary
@@ -34,14 +35,16 @@ def command(
     from revoker.store import credentials
 
     session = session_of(ctx)
-    rows = credentials.select(session.store, options.selection(incident, provider, kind, fingerprint, status))
+    rows = credentials.select(session.store, options.selection(session.store, incident, provider, kind, fingerprint, status))
     with output.progress("verifying") as bar:
         summary = verify.verify(session.store, rows, settings=session.settings, clock=now, force=force, progress=bar)
     closing.finish(session)
     asked = {row.fingerprint for row in rows}
     after = [
         row
-        for row in credentials.select(session.store, options.selection(incident, provider, kind, fingerprint, None))
+        for row in credentials.select(
+            session.store, options.selection(session.store, incident, provider, kind, fingerprint, None)
+        )
         if row.fingerprint in asked
     ]
     numbers = listing.tally(after)
@@ -62,7 +65,7 @@ def command(
     shown = listing.urgent_first(after)[: listing.MOST]
     if shown:
         output.table(listing.credentials(shown, listing.places(session.store, shown), now(), len(after) - len(shown)))
-    output.line(f"{len(after)} credentials: {listing.counts(numbers)}. Asked {summary.asked}, fresh {summary.fresh}.")
+    output.line(f"{counted(len(after), 'credential')}: {listing.counts(numbers)}. Asked {summary.asked}, fresh {summary.fresh}.")
     return code
 
 

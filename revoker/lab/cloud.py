@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ REFUSED = (
     b"<Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid.</Message></Error>"
     b"<RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>"
 )
+CREATES = "CreateAccessKey"
+MADE = re.compile(rb"<AccessKeyId>(\w+)</AccessKeyId>")
 CHANGES = ("Create", "Update", "Delete", "Put", "Attach", "Detach", "Tag")
 
 Environ = dict[str, Any]
@@ -110,25 +113,39 @@ def strict(app: Any, log: Log) -> Callable[[Environ, Start], Iterable[bytes]]:
         environ["wsgi.input"] = io.BytesIO(body)
         signer = _signer(environ.get("HTTP_AUTHORIZATION", ""))
         form = parse_qs(body.decode("utf-8", "replace"))
-        action, target = (form.get(name, [""])[0] for name in ("Action", "AccessKeyId"))
-        answers = _answers(log, action, signer, target, start)
+        action, target, user = (form.get(name, [""])[0] for name in ("Action", "AccessKeyId", "UserName"))
+        target = target or ("" if action == CREATES else _keys_of(user))
+        statuses: list[str] = []
+
+        def begin(status: str, headers: Any, *rest: Any) -> Any:
+            statuses.append(status)
+            return start(status, headers, *rest)
+
         if status_of(signer) == "Inactive":
-            answers("403 Forbidden", [("Content-Type", "text/xml")])
-            return [REFUSED]
-        return app(environ, answers)  # type: ignore[no-any-return]
+            begin("403 Forbidden", [("Content-Type", "text/xml")])
+            answer = [REFUSED]
+        else:
+            answer = list(app(environ, begin))
+        code, change = int(statuses[-1].split(maxsplit=1)[0]), action.startswith(CHANGES)
+        key = target or _made(action, b"".join(answer)) or signer
+        log.add(Seen("aws", "POST", action, code, key=key, caller=signer, change=change))
+        return answer
 
     return serve
 
 
-def _answers(log: Log, action: str, signer: str, target: str, start: Start) -> Start:
-    """A start_response that writes the call down with its outcome."""
+def _made(action: str, answer: bytes) -> str:
+    """The id of the key that a call made; empty for any other call."""
+    found = MADE.search(answer) if action == CREATES else None
+    return found[1].decode() if found else ""
 
-    def begin(status: str, headers: Any, *rest: Any) -> Any:
-        change = action.startswith(CHANGES)
-        log.add(Seen("aws", "POST", action, int(status.split(maxsplit=1)[0]), key=target or signer, caller=signer, change=change))
-        return start(status, headers, *rest)
 
-    return begin
+def _keys_of(user: str) -> str:
+    """The ids of the keys of a user that a call names, with commas: whom the call hits."""
+    from moto.iam.models import iam_backends
+
+    backend = iam_backends[ACCOUNT]["aws"]
+    return ",".join(key.access_key_id for key in backend.list_access_keys(user)) if user in backend.users else ""
 
 
 def _signer(authorization: str) -> str:

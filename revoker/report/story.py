@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from revoker.report.terminal import SIGNS
-from revoker.report.text import clean, https, moment, place, share, span
+from revoker.report.text import clean, counted, https, moment, place, share, span
 
 MOST_PLACES = 25
 MOST_EVENTS = 60
@@ -53,7 +53,7 @@ def banner(counts: Mapping[str, int]) -> Banner:
     """One sentence over all credentials, the worst state first."""
     total = sum(counts.values())
     parts = [f"{counts[s]} {s}" for s in URGENT if counts.get(s)]
-    detail = f"{total} credentials: {', '.join(parts)}." if total else "Nothing was ingested."
+    detail = f"{counted(total, 'credential')}: {', '.join(parts)}." if total else "Nothing was ingested."
     open_ = counts.get("unknown", 0) + counts.get("new", 0)
     moving = counts.get("contained", 0) + counts.get("dying", 0)
     if counts.get("live"):

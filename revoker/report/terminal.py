@@ -106,8 +106,11 @@ def _framed(table: Table, out: TextIO) -> None:
 
     console = Console(file=out, markup=False, highlight=False, emoji=False)
     console.print(framed(table, console.width))
-    if table.note:
-        console.print(clean(table.note), style="dim")
+    shown = _fitted(table, console.width).columns
+    gone = [name for name in table.columns if name not in shown]
+    notes = [table.note, f"no room for: {', '.join(gone)}; a wider terminal or a pipe shows them" if gone else ""]
+    for note in filter(None, notes):
+        console.print(clean(note), style="dim")
 
 
 def _fitted(table: Table, width: int) -> Table:

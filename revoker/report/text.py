@@ -67,6 +67,11 @@ def moment(when: datetime | None) -> str:
     return "-" if when is None else when.strftime("%Y-%m-%d %H:%M:%S")
 
 
+def counted(number: int, what: str) -> str:
+    """`1 finding`, `2 findings`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def span(length: timedelta | float | None) -> str:
     """A duration for people: `42 s`, `6 min`, `3.5 h`, `12 d`."""
     if length is None:

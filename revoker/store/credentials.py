@@ -196,7 +196,13 @@ def _check_incidents(connection: Connection, ids: Sequence[str]) -> None:
     known = set(connection.execute(sa.select(table.id).where(table.id.in_(ids))).scalars())
     for id in ids:
         if id not in known:
-            raise UsageError(f"There is no incident {id!r}.", next="revoker status shows the incidents' ids")
+            raise UsageError(f"There is no incident {id!r}.", next="revoker status shows the incidents")
+
+
+def whole_fingerprint(store: Store, beginning: str) -> str:
+    """The fingerprint that a person named, by a unique beginning. Raises UsageError for none and for several."""
+    with reading(store) as connection:
+        return _resolve(connection, beginning)
 
 
 def _resolve(connection: Connection, prefix: str) -> str:
@@ -206,4 +212,4 @@ def _resolve(connection: Connection, prefix: str) -> str:
     if len(found) == 1:
         return str(found[0])
     problem = "Several credentials begin" if found else "No credential begins"
-    raise UsageError(f"{problem} with {prefix[:FULL]!r}.", next="revoker status lists the fingerprints")
+    raise UsageError(f"{problem} with {prefix[:FULL]!r}.", next="revoker status --all lists the fingerprints")

@@ -64,6 +64,14 @@ def find(store: Store, id_or_title: str) -> Incident | None:
     return None if rows is None else _incident(*rows)
 
 
+def named(store: Store, id_or_title: str) -> Incident:
+    """As `find`, for a name that a person gave. Raises UsageError when there is none."""
+    found = find(store, id_or_title)
+    if found is None:
+        raise UsageError(f"There is no incident {id_or_title!r}.", next="revoker status shows the incidents")
+    return found
+
+
 def list_incidents(store: Store, *, only_open: bool = False) -> list[Incident]:
     """All incidents, the newest first."""
     table = schema.incidents.c

@@ -119,3 +119,11 @@ def test_an_override_ends_by_itself_and_everybody_is_told(space: Space) -> None:
     assert canaries.allowed(store, [mark], start - timedelta(seconds=1)) == {}
     (told,) = events.of_kind(store, canaries.ALLOWED)
     assert told.payload["who"] == "alice"
+
+
+def test_no_canary_is_said_and_not_shown_as_an_empty_table(empty: Space) -> None:
+    (empty.folder / "nothing.json").write_text("[]")
+    empty.cli("ingest", "nothing.json", "--format", "gitleaks")
+    told = empty.cli("canary", "list")
+    assert (told.code, told.out.startswith("No canary is known.")) == (ExitCode.DONE, True)
+    assert empty.cli("canary", "list", "--json").json["canaries"] == []

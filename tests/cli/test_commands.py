@@ -8,6 +8,7 @@ import time
 import pytest
 
 from revoker.errors import ExitCode
+from revoker.lab import samples
 from tests.cli.conftest import Space
 
 
@@ -229,6 +230,35 @@ def test_providers_are_listed_and_shown(empty: Space) -> None:
     shown = empty.cli("providers", "show", "groq_api_key")
     assert "proof of death" in shown.out
     assert empty.cli("providers", "show", "nothing").code == ExitCode.USAGE
+    near = empty.cli("providers", "show", "groq_api_kee")
+    assert (near.code, "did you mean groq_api_key?" in near.err) == (ExitCode.USAGE, True)
+
+
+def test_an_incident_is_named_by_its_title_too(empty: Space) -> None:
+    (empty.folder / "one.env").write_text("GROQ_API_KEY=" + samples.make("groq_api_key") + "\n")
+    (empty.folder / "two.env").write_text("GROQ_API_KEY=" + samples.make("groq_api_key") + "\n")
+    told = empty.cli("ingest", "one.env", "--title", "The first leak")
+    assert ": 1 finding, 1 credential, 1 new." in told.out
+    empty.cli("ingest", "two.env", "--title", "Another")
+    shown = empty.cli("status", "--incident", "The first leak")
+    assert "1 credential:" in shown.out
+    assert "The first leak" in shown.out
+    assert "Another" not in shown.out
+    again = empty.cli("ingest", "two.env", "--incident", "The first leak", "--json")
+    assert again.json["incident"].endswith("-1")
+    assert "2 credentials:" in empty.cli("status", "--incident", "The first leak").out
+
+
+def test_a_name_of_nothing_is_no_good_news(empty: Space) -> None:
+    (empty.folder / "one.env").write_text("GROQ_API_KEY=" + samples.make("groq_api_key") + "\n")
+    empty.cli("ingest", "one.env")
+    (one,) = empty.cli("status", "--json").json["credentials"]
+    mistyped = one["fingerprint"][:-1] + ("0" if one["fingerprint"][-1] != "0" else "1")
+    for words in (("--fingerprint", mistyped), ("--incident", "INC-1"), ("--kind", "groq"), ("--status", "alive")):
+        refused = empty.cli("verify", *words)
+        assert (refused.code, "Next:" in refused.err) == (ExitCode.USAGE, True), words
+    assert empty.cli("show", mistyped).code == ExitCode.USAGE
+    assert empty.cli("status", "--fingerprint", one["fingerprint"]).code == ExitCode.UNKNOWN
 
 
 def test_a_report_in_each_format(space: Space) -> None:

@@ -36,7 +36,7 @@ def test_a_plan_says_what_why_and_who(space: Space) -> None:
     assert entry["reasons"]
     text = space.cli("plan", "--playbook", "revoke-now").out
     assert "revoke" in text
-    assert "approvals needed" in text
+    assert "needed." in text
     assert not space.fakes["slack"].log.changes()
 
 

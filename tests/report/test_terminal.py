@@ -42,6 +42,7 @@ def test_a_wide_terminal_shows_everything(monkeypatch: pytest.MonkeyPatch) -> No
     text = framed(120, monkeypatch)
     assert "services/billing/config/.env:12" in text
     assert "3 min ago" in text
+    assert "no room" not in text
     assert "● live" in text
     assert "✓ dead" in text
 
@@ -51,8 +52,9 @@ def test_a_narrow_terminal_does_without_some_columns(width: int, gone: list[str]
     text = framed(width, monkeypatch)
     assert "fp_0123456789ab" in text
     assert "● live" in text
-    assert not [name for name in gone if name in text]
-    assert all(len(line) <= width for line in text.splitlines())
+    assert not [name for name in gone if name in text.splitlines()[1]]
+    assert f"no room for: {', '.join(sorted(gone, key=TABLE.columns.index))};" in " ".join(re.sub(r"\x1b\[2m", "", text).split())
+    assert all(len(line) <= width for line in text.split("no room")[0].splitlines())
 
 
 def test_colour_is_never_the_only_sign(monkeypatch: pytest.MonkeyPatch) -> None:
