@@ -12,6 +12,10 @@ from revoker.errors import ExitCode
 from revoker.report.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revoker.store.database import Store
+    from revoker.store.rows import CredentialRow, Selection
     from revoker.verify import VerifySummary
 
 
@@ -39,34 +43,38 @@ def command(
     with output.progress("verifying") as bar:
         summary = verify.verify(session.store, rows, settings=session.settings, clock=now, force=force, progress=bar)
     closing.finish(session)
-    asked = {row.fingerprint for row in rows}
-    after = [
-        row
-        for row in credentials.select(
-            session.store, options.selection(session.store, incident, provider, kind, fingerprint, None)
-        )
-        if row.fingerprint in asked
-    ]
+    after = _after(session.store, rows, options.selection(session.store, incident, provider, kind, fingerprint, None))
     numbers = listing.tally(after)
     code = outcome.worst(outcome.of_counts(numbers), closing.tell_lapsed(summary.lapsed))
     _tell(summary)
     closing.tell_unowned(after)
     if as_json:
         made = json_document.listing("verify", after, listing.places(session.store, after))
-        more = {
-            "asked": summary.asked,
-            "fresh": summary.fresh,
-            "frozen": list(summary.frozen),
-            "canaries": list(summary.canaries),
-            "owned": list(summary.owned),
-        }
-        output.document({**made, **more})
+        output.document({**made, **_as_json(summary)})
         return code
     shown = listing.urgent_first(after)[: listing.MOST]
     if shown:
         output.table(listing.credentials(shown, listing.places(session.store, shown), now(), len(after) - len(shown)))
     output.line(f"{counted(len(after), 'credential')}: {listing.counts(numbers)}. Asked {summary.asked}, fresh {summary.fresh}.")
     return code
+
+
+def _after(store: Store, before: Sequence[CredentialRow], chosen: Selection) -> list[CredentialRow]:
+    """What was chosen, as it is now: whatever status it has come to."""
+    from revoker.store import credentials
+
+    asked = {row.fingerprint for row in before}
+    return [row for row in credentials.select(store, chosen) if row.fingerprint in asked]
+
+
+def _as_json(summary: VerifySummary) -> dict[str, object]:
+    return {
+        "asked": summary.asked,
+        "fresh": summary.fresh,
+        "frozen": list(summary.frozen),
+        "canaries": list(summary.canaries),
+        "owned": list(summary.owned),
+    }
 
 
 def _tell(summary: VerifySummary) -> None:
