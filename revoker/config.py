@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from revoker import config_read as read
-from revoker.config_fields import each, free, nested, of, option, unknown
+from revoker.config_fields import each, each_one, free, nested, of, option, unknown
 from revoker.config_read import Where
 from revoker.config_tables import (
     ApproverSettings,
@@ -123,6 +123,11 @@ class Settings:
     )
     providers: tuple[str, ...] = option(
         read.texts, "Entry points (group `revoker.providers`) of installed third-party providers to load.", ()
+    )
+    playbooks: tuple[Path, ...] = option(
+        each_one(read.path),
+        "Folders of your own playbooks (docs/playbooks.md). One with the id of a shipped one takes its place.",
+        (),
     )
     path: Path | None = None  # the file that this came from
 

@@ -51,6 +51,15 @@ def each(cls: type) -> Reader:
     return read_list
 
 
+def each_one(reader: Reader) -> Reader:
+    """The reader for a list whose items are read alike."""
+
+    def read_list(raw: object, where: Where) -> tuple[Any, ...]:
+        return tuple(reader(item, where) for item in read.texts(raw, where))
+
+    return read_list
+
+
 def toml_name(key: Field[Any]) -> str:
     """A field's name in the file: [[destination]] is `destinations` in code."""
     return str(key.metadata.get("toml") or key.name)

@@ -24,6 +24,7 @@ def all_checks(session: Session, *, offline: bool) -> list[Check]:
     found += _guarded("store", lambda: _store(session))
     found += _guarded("approvers", lambda: _approvers(settings))
     found += _guarded("ownership", lambda: _ownership(settings))
+    found += _guarded("playbooks", lambda: _playbooks(settings))
     if offline:
         return found
     if settings.vault is not None:
@@ -76,6 +77,14 @@ def _store(session: Session) -> Iterator[Check]:
     yield Check("kill switch", not stopped, "on: nothing may change" if stopped else "off", "revoker start" if stopped else "")
     left = orphans.list_orphans(store)
     yield Check("orphans", not left, f"{len(left)} open", "revoker orphans" if left else "")
+
+
+def _playbooks(settings: Settings) -> Iterator[Check]:
+    from revoker.playbook import load_playbooks
+
+    books = load_playbooks(settings.playbooks).values()
+    own = [book.id for book in books if book.file]
+    yield Check("playbooks", True, f"{len(books) - len(own)} shipped; yours: {', '.join(own) or 'none'}")
 
 
 def _approvers(settings: Settings) -> Iterator[Check]:

@@ -5,7 +5,8 @@ credential's own kind offers, or one of the built-in words. Values are reference
 `of = "new"`), never text to fill in, so a secret cannot be pasted into a string.
 """
 
-from revoker.playbook.reading import KEYS, check_kinds, duration, load_playbook, load_playbooks, parse
+from revoker.playbook.folders import load_playbook, load_playbooks
+from revoker.playbook.reading import KEYS, check_kinds, duration, parse
 from revoker.playbook.shapes import CHANGES, Playbook, Step, When
 
 __all__ = [

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from revoker.errors import ConfigError
@@ -18,7 +15,6 @@ from revoker.playbook.laws import check_laws, need
 from revoker.playbook.shapes import CHANGES, Playbook, Step, When
 from revoker.sdk.shapes import Kind
 
-SHIPPED = Path(__file__).parent.parent / "playbooks"
 ACTION_KEYS = ("action", "unless")
 KEYS: Mapping[str, tuple[str, ...]] = {  # which keys a step may have beside id, do and note
     "issue": (*ACTION_KEYS, "into"),
@@ -26,7 +22,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {  # which keys a step may have beside id,
     "verify": ("expect", "of"),
     "wait": ("for",),
     "prove": (),
-    "guide": ("of",),
+    "guide": (),
     "notify": ("to",),
     "hand_over": ("for",),
     "signal": (),
@@ -47,26 +43,6 @@ STEP_ID = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
 LONGEST_WAIT = timedelta(days=90)
 SHORTEST_HAND, LONGEST_HAND = timedelta(minutes=5), timedelta(minutes=60)
-
-
-def load_playbook(path: Path) -> Playbook:
-    """Read and check one file. Raises ConfigError, which names the file, the step and the nearest known word."""
-    raw = path.read_bytes()
-    try:
-        table = tomllib.loads(raw.decode())
-    except (ValueError, RecursionError) as error:  # a number of five thousand digits is no TOMLDecodeError
-        raise ConfigError(f"{path.name}: not readable as TOML ({error}).") from None
-    return parse(path.stem, table, hashlib.sha256(raw).hexdigest())
-
-
-def load_playbooks(folders: Iterable[Path] = ()) -> dict[str, Playbook]:
-    """All shipped playbooks, and those of more folders; a later one with the same id replaces an earlier one."""
-    found: dict[str, Playbook] = {}
-    for folder in (SHIPPED, *folders):
-        for path in sorted(folder.glob("*.toml")):
-            book = load_playbook(path)
-            found[book.id] = book
-    return found
 
 
 def parse(id: str, table: Mapping[str, Any], digest: str = "") -> Playbook:
@@ -121,6 +97,8 @@ def _step(book: str, number: int, table: Any) -> Step:
     _known(where, table, ("id", "do", "note", *KEYS[do]))
     name = table.get("id", do)
     need(isinstance(name, str) and STEP_ID.fullmatch(name), f"{where}: the id must be lower-case letters, digits, _ and -.")
+    for key in ("note", "action", "to"):
+        need(isinstance(table.get(key, ""), str), f"{where}: {key} must be a text.")
     for key, allowed in CHOICES.items():
         value = table.get(key, allowed[0])
         need(value in allowed, f"{where}: {key} must be {' or '.join(allowed)}, not {value!r}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from revoker.model import Effect
 
@@ -57,3 +58,4 @@ class Playbook:
     prefer: int = 50  # the lowest number that fits is chosen
     mode: str = ""  # incident: the old one dies by the deadline of `moved`; routine: the run parks there
     digest: str = ""  # SHA-256 of the file
+    file: Path | None = None  # of one of the operator's own; None: shipped

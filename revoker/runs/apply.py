@@ -70,7 +70,7 @@ def _unchanged(digest: str, document: Mapping[str, Any], settings: Settings, now
             safe="nothing was started",
             next=AGAIN,
         )
-    books = load_playbooks()
+    books = load_playbooks(settings.playbooks)
     for entry in document["credentials"]:
         if entry["provider"] not in catalog.providers() or digests.definition(entry["provider"]) != entry["definition"]:
             raise ApprovalRefused(f"The definition of {entry['provider']} has changed.", safe="nothing was started", next=AGAIN)

@@ -98,7 +98,7 @@ async def plan_async(
     books: Mapping[str, Playbook] | None = None,
 ) -> Plan:
     """make_plan() for a caller that is async itself."""
-    books = load_playbooks() if books is None else books
+    books = load_playbooks(settings.playbooks) if books is None else books
     if playbook is not None:
         check_kinds(named(books, playbook), catalog.kinds())
     planner = _Planner(store, settings, now, books, playbook, large=large)

@@ -84,11 +84,11 @@ def test_another_text_of_its_playbook_asks_for_a_new_approval(site: Site, monkey
     site.approved(plan.digest)
     books = load_playbooks()
     changed = {**books, "revoke-now": replace(books["revoke-now"], digest="another")}
-    monkeypatch.setattr(import_module("revoker.runs.apply"), "load_playbooks", lambda: changed)
+    monkeypatch.setattr(import_module("revoker.runs.apply"), "load_playbooks", lambda folders: {(): changed}[folders])
     found = refusal(site, plan)
     assert (found.message, found.next) == ("The playbook revoke-now has changed.", AGAIN)
     others = {**books, "contain": replace(books["contain"], digest="another")}
-    monkeypatch.setattr(import_module("revoker.runs.apply"), "load_playbooks", lambda: others)
+    monkeypatch.setattr(import_module("revoker.runs.apply"), "load_playbooks", lambda folders: {(): others}[folders])
     assert apply(site.store, site.settings, plan.digest, utc_now()), "a playbook that it does not use"
 
 

@@ -110,6 +110,8 @@ def test_what_is_wrong_is_named(change: dict[str, object], says: str) -> None:
         ({"do": "issue"}, "destination"),
         ({"id": "No", "do": "notify"}, "lower-case"),
         ({"do": "notify", "to": "{{ env }}", "with": "x"}, "unknown key 'with'"),
+        ({"do": "notify", "note": 5}, "note must be a text"),
+        ({"do": "guide", "of": "old"}, "unknown key 'of'"),
         ({}, "no `do`"),
     ],
 )
