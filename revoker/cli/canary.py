@@ -77,10 +77,12 @@ def allow(
     start = now()
     end = start + options.duration(until)
     canaries.check(who.name, why, end, start)
-    signed_by = ingesting.signed(session, who, f"canary\n{full}\n{who.name}\n{why}\n{end.isoformat()}\n")
+    word = canaries.Override(full, who.name, why, None, None, start, end, None)
+    signature = ingesting.signed(who, word.statement(session.store.id))
+    signed_by = who.name if signature else None
     data = {"fingerprint": full, "who": who.name, "why": why, "until": end.isoformat(), "signed_by": signed_by}
     audit.append(session.store, "canary_allowed", data, start)
-    canaries.allow(session.store, full, who.name, why, end, start, signed_by=signed_by)
+    canaries.allow(session.store, full, who.name, why, end, start, signature=signature)
     closing.finish(session)
     output.line(f"CANARY {full} may be asked and changed until {end:%Y-%m-%d %H:%M} UTC, by {who.name}: {why}")
     output.tell(f"Next: revoker verify --fingerprint {full[:12]}. Take it back: revoker canary forbid {full[:12]}")

@@ -59,7 +59,7 @@ def _signers(session: Session, by: str, key: Path | None) -> dict[str, Ed25519Pr
     """The person who signs too, by the name that stands in the configuration."""
     if key is None:
         return {}
-    from revoker.runs import sshsig
+    from revoker import sshsig
 
     name, private = ingesting.name_of(by), sshsig.private_key(key, ingesting.password_for(key))
     known = {person.name: person.key for person in session.settings.approvers}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from revoker.ingest import IngestResult
+    from revoker.statements import Statement
     from revoker.store.database import Store
 
 
@@ -57,7 +58,7 @@ class Witness:
 
 def witness(session: Session, by: str, key: Path | None) -> Witness:
     """Who will attest. Raises ApprovalRefused or UsageError for a person who may not, before anything is opened for them."""
-    from revoker.runs import sshsig
+    from revoker import sshsig
 
     who = name_of(by)
     if key is None:
@@ -67,7 +68,7 @@ def witness(session: Session, by: str, key: Path | None) -> Witness:
             )
         return Witness(who)
     signer = sshsig.private_key(key, password_for(key))
-    _sign(session, b"", who, signer)
+    _is_theirs(session, who, signer)
     return Witness(who, signer)
 
 
@@ -76,24 +77,18 @@ def attest(session: Session, incident: str, who: Witness, *, why: str, until: st
     from revoker import audit
     from revoker.store import incidents
 
-    start = now()
+    store, start = session.new_store, now()
     end = start + options.duration(until)
-    signed_by = signed(session, who, f"{incident}\n{who.name}\n{why}\n{end.isoformat()}\n")
-    audit.append(
-        session.new_store,
-        "attested",
-        {"incident": incident, "who": who.name, "why": why, "until": end.isoformat(), "signed_by": signed_by},
-        start,
-    )
-    incidents.attest(session.new_store, incident, who.name, why, end, start, signed_by=signed_by)
+    signature = signed(who, incidents.Attestation(incident, who.name, why, end, start).statement(store.id))
+    signed_by = who.name if signature else None
+    told = {"incident": incident, "who": who.name, "why": why, "until": end.isoformat(), "signed_by": signed_by}
+    audit.append(store, "attested", told, start)
+    incidents.attest(store, incident, who.name, why, end, start, signature=signature)
 
 
-def signed(session: Session, who: Witness, statement: str) -> str | None:
-    """Sign a person's statement with the key that came with it; the approver's name, or None when it is not signed."""
-    if who.key is None:
-        return None
-    _sign(session, statement.encode(), who.name, who.key)
-    return who.name
+def signed(who: Witness, said: Statement) -> str | None:
+    """A person's signature over a statement, with the key that came with them; None without one."""
+    return said.sign(who.key) if who.key is not None else None
 
 
 def read(session: Session, reports: Sequence[str], incident: str, format: str | None) -> IngestResult:
@@ -123,14 +118,14 @@ def summary(read: IngestResult) -> dict[str, Any]:
     }
 
 
-def _sign(session: Session, statement: bytes, who: str, key: Ed25519PrivateKey) -> None:
-    """Sign a statement and check it against the configured key of that name. Raises ApprovalRefused."""
-    from revoker.runs import sshsig
+def _is_theirs(session: Session, who: str, key: Ed25519PrivateKey) -> None:
+    """Raise ApprovalRefused unless the key is the configured one of an approver of that name."""
+    from revoker import sshsig
 
     person = next((one for one in session.settings.approvers if one.name == who), None)
     if person is None:
         raise ApprovalRefused(f"{who} is no approver.", next="[[approver]] in the configuration names them")
-    sshsig.verify(sshsig.sign(key, statement), statement, person.key)
+    sshsig.verify(sshsig.sign(key, b""), b"", person.key)
 
 
 def password_for(key: Path) -> Any:

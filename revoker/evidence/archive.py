@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from revoker import sshsig
 from revoker.evidence.pack import Pack
-from revoker.runs import sshsig
 from revoker.secrets import hkdf
 
 if TYPE_CHECKING:

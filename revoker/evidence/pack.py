@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revoker import __version__, audit, catalog
+from revoker import __version__, audit, catalog, sshsig, statements
 from revoker.audit.chain import AuditRow
 from revoker.report import collect, json_document
 from revoker.report.text import iso
-from revoker.runs import digests, sshsig
+from revoker.runs import digests
 from revoker.runs.approve import Statement
 from revoker.store import audit_rows, incidents, plans
 from revoker.store.credentials import Selection
@@ -38,7 +38,7 @@ The same signature can be checked with OpenSSH: manifest.json.sig over manifest.
 credentials.json  each credential with its verdicts, and what its proof of death needs
 plans/            what was planned, named by the digest that was approved
 approvals.json    who said yes to which digest, with signature and public key
-attestations.json who vouched that the credentials are ours
+attestations.json who vouched that the credentials are ours; with the signature, where it was signed
 runs.json         what was done: the journal of each run with its receipts
 audit.jsonl       the whole chain of the audit log; the content of entries of other incidents is withheld
 anchors.jsonl     the log's head and count as they were kept elsewhere
@@ -90,7 +90,7 @@ def _files(
         "credentials.json": _json([_credential(member, store.settings.verify.propagation) for member in data.members]),
         "runs.json": _json([json_document.run_story(run) for member in data.members for run in member.runs]),
         "approvals.json": _json([one for digest in papers for one in _approvals(store, digest)]),
-        "attestations.json": _json([_attestation(one) for one in incidents.attestations(store, incident.id)]),
+        "attestations.json": _json([_attestation(one, store.id) for one in incidents.attestations(store, incident.id)]),
         "audit.jsonl": _extract(store, incident.id, data, papers),
         "anchors.jsonl": _anchors(store),
         "verify.py": (Path(__file__).parent / "verify_pack.py").read_bytes(),
@@ -135,8 +135,17 @@ def _approvals(store: Store, digest: str) -> Iterable[dict[str, Any]]:
         }
 
 
-def _attestation(one: incidents.Attestation) -> dict[str, Any]:
-    return {"who": one.who, "why": one.why, "at": iso(one.at), "until": iso(one.until), "signed_by": one.signed_by}
+def _attestation(one: incidents.Attestation, store: str) -> dict[str, Any]:
+    word = {"who": one.who, "why": one.why, "at": iso(one.at), "until": iso(one.until), "signed_by": one.signed_by}
+    if one.signature is None:
+        return word
+    return {
+        **word,
+        "key": sshsig.signer_line(one.signature, statements.NAMESPACE),
+        "statement": one.statement(store).text().decode(),
+        "signature": one.signature,
+        "erased": ERASED in (one.who, one.signed_by) or ERASED in one.why,
+    }
 
 
 def _extract(store: Store, incident: str, data: ReportData, papers: Iterable[str]) -> bytes:

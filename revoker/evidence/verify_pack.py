@@ -1,6 +1,6 @@
 """Verifies an evidence pack of revoker, with Python's own library and nothing else: python3 verify.py PACK.zip [--key "ssh-ed25519 ..."]
 
-It checks every file against the signed manifest; the approvals' signatures over the digests of the plans; the chain of the audit
+It checks every file against the signed manifest; the approvals' signatures over the digests of the plans, those of attestations; the chain of the audit
 extract, its head against the manifest and the anchors; that each change in a receipt has its audit records; and, for each
 credential that is called dead, that the refusals in its history prove it. Exit code 0 when all of it holds, 1 when not.
 """
@@ -171,6 +171,20 @@ def check_approvals(files: Files) -> Iterator[str]:
             yield f"run {run['id'][:12]} was started with {len(used)} of {needed} approvals"
 
 
+def check_attestations(files: Files) -> Iterator[str]:
+    """Each attestation that says who signed it is signed by that person over these very words."""
+    incident = json.loads(files["manifest.json"])["incident"]
+    for one in json.loads(files["attestations.json"]):
+        if not one.get("signature") or one["erased"]:
+            continue
+        said = json.loads(one["statement"])
+        same = all(said[name] == one[name] for name in ("who", "why")) and said["about"] == incident
+        if not same or any(said[name][:19] != one[name][:19] for name in ("at", "until")):  # to the second
+            yield f"the attestation of {one['who']} says something else than what was signed"
+        elif not ssh_signed(one["signature"], one["statement"].encode(), one["key"], b"revoker-statement"):
+            yield f"the attestation of {one['who']} is not signed with the key that stands beside it"
+
+
 def check_chain(files: Files) -> Iterator[str]:
     """The audit extract is one unbroken chain up to the head that was signed, and holds every anchor."""
     lines = [json.loads(line) for line in files["audit.jsonl"].decode().splitlines() if line]
@@ -245,7 +259,7 @@ def main(words: list[str]) -> int:
     trusted = words[words.index("--key") + 1] if "--key" in words[:-1] else None
     try:
         files = files_of(words[0])
-        checks = (check_approvals, check_chain, check_receipts, check_deaths)
+        checks = (check_approvals, check_attestations, check_chain, check_receipts, check_deaths)
         problems = list(check_manifest(files, trusted)) or [text for check in checks for text in check(files)]
         manifest = json.loads(files["manifest.json"])
     except (OSError, KeyError, ValueError, IndexError, TypeError, AttributeError, zipfile.BadZipFile) as error:

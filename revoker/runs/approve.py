@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from revoker import audit
+from revoker import audit, sshsig
 from revoker.config import ApproverSettings, Settings
 from revoker.errors import ApprovalRefused, UsageError
-from revoker.runs import digests, sshsig
+from revoker.runs import digests
 from revoker.store import events, plans
 from revoker.store.plans import Approval
 

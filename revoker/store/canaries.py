@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from revoker.errors import UsageError
+from revoker.statements import OVERRIDE, Statement
 from revoker.store import schema
 from revoker.store.database import Store, among, reading, writing
 from revoker.store.events import put
@@ -25,10 +26,15 @@ class Override:
     fingerprint: str
     who: str
     why: str
-    signed_by: str | None  # the approver whose signature was checked
+    signed_by: str | None  # the approver who signed it
+    signature: str | None
     at: datetime
     until: datetime
     ended_at: datetime | None  # when somebody took it back
+
+    def statement(self, store: str) -> Statement:
+        """What was signed, when it was."""
+        return Statement(OVERRIDE, store, self.fingerprint, self.who, self.why, self.at, self.until)
 
 
 def check(who: str, why: str, until: datetime, now: datetime) -> None:
@@ -37,8 +43,11 @@ def check(who: str, why: str, until: datetime, now: datetime) -> None:
         raise UsageError("An override needs a person, a reason, and an end within seven days.", safe="nothing was recorded")
 
 
-def allow(store: Store, fingerprint: str, who: str, why: str, until: datetime, now: datetime, *, signed_by: str | None) -> None:
-    """Let one canary be asked and changed until a time, and tell the outside. Raises UsageError for what says nothing."""
+def allow(store: Store, fingerprint: str, who: str, why: str, until: datetime, now: datetime, *, signature: str | None) -> None:
+    """Let one canary be asked and changed until a time, and tell the outside; `signature` is over Override.statement().
+
+    Raises UsageError for what says nothing.
+    """
     check(who, why, until, now)
     with writing(store) as connection:
         id = connection.execute(
@@ -46,8 +55,9 @@ def allow(store: Store, fingerprint: str, who: str, why: str, until: datetime, n
         ).scalar()
         if id is None:
             raise UsageError(f"There is no credential {fingerprint!r}.", next="revoker status --all lists them")
-        values = {"credential_id": id, "who": who, "why": why, "signed_by": signed_by, "at": micros(now), "until": micros(until)}
-        connection.execute(sa.insert(schema.canary_overrides).values(values))
+        values = {"credential_id": id, "who": who, "why": why, "at": micros(now), "until": micros(until)}
+        signed = {"signed_by": who if signature else None, "signature": signature}
+        connection.execute(sa.insert(schema.canary_overrides).values({**values, **signed}))
         put(connection, ALLOWED, {"fingerprint": fingerprint, "who": who, "why": why, "until": until.isoformat()}, now)
 
 
@@ -66,13 +76,14 @@ def forbid(store: Store, fingerprint: str, who: str, now: datetime) -> bool:
 def overrides_of(store: Store, fingerprints: Sequence[str] | None = None) -> dict[str, list[Override]]:
     """All overrides of some credentials, or of all; each the oldest first, those that are over too."""
     table, creds = schema.canary_overrides.c, schema.credentials.c
-    columns = (creds.fingerprint, table.who, table.why, table.signed_by, table.at, table.until, table.ended_at)
+    columns = (creds.fingerprint, table.who, table.why, table.signed_by, table.signature, table.at, table.until, table.ended_at)
     query = sa.select(*columns).join_from(schema.canary_overrides, schema.credentials).order_by(table.id)
     found: dict[str, list[Override]] = {}
     with reading(store) as connection:
         chosen = query if fingerprints is None else query.where(among(connection, creds.fingerprint, fingerprints))
-        for fp, who, why, signed, at, until, ended in connection.execute(chosen):
-            found.setdefault(fp, []).append(Override(fp, who, why, signed, moment(at), moment(until), maybe_moment(ended)))
+        for fp, who, why, by, signature, at, until, ended in connection.execute(chosen):
+            one = Override(fp, who, why, by, signature, moment(at), moment(until), maybe_moment(ended))
+            found.setdefault(fp, []).append(one)
     return found
 
 
@@ -81,7 +92,8 @@ def allowed(store: Store, fingerprints: Sequence[str], now: datetime) -> dict[st
     signed = store.settings.ownership.attest == "signed"
 
     def counts(one: Override) -> bool:
-        return one.at <= now < one.until and one.ended_at is None and (one.signed_by is not None or not signed)
+        held = one.at <= now < one.until and one.ended_at is None
+        return held and (not signed or one.statement(store.id).is_signed(one.signature, store.settings))
 
     told = overrides_of(store, fingerprints) if fingerprints else {}
     found = {fp: [one for one in those if counts(one)] for fp, those in told.items()}

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from revoker.errors import UsageError
 from revoker.model import Status
+from revoker.statements import ATTESTATION, Statement
 from revoker.store import schema
 from revoker.store.database import Store, among, reading, serialize, writing
 from revoker.store.events import put
@@ -39,7 +40,12 @@ class Attestation:
     why: str
     until: datetime
     at: datetime
-    signed_by: str | None  # the approver whose signature was checked
+    signed_by: str | None = None  # the approver who signed it
+    signature: str | None = None
+
+    def statement(self, store: str) -> Statement:
+        """What was signed, when it was."""
+        return Statement(ATTESTATION, store, self.incident, self.who, self.why, self.at, self.until)
 
 
 def open_incident(store: Store, title: str, now: datetime) -> Incident:
@@ -104,9 +110,12 @@ def close(store: Store, incident_id: str, now: datetime) -> None:
 
 
 def attest(
-    store: Store, incident_id: str, who: str, why: str, until: datetime, now: datetime, *, signed_by: str | None = None
+    store: Store, incident_id: str, who: str, why: str, until: datetime, now: datetime, *, signature: str | None = None
 ) -> None:
-    """Keep a person's word that the incident's findings are ours, until a time. Raises UsageError when it says nothing."""
+    """Keep a person's word that the incident's findings are ours, until a time; `signature` is over Attestation.statement().
+
+    Raises UsageError when it says nothing.
+    """
     if not who.strip() or not why.strip() or until <= now:
         raise UsageError("An attestation needs a person, a reason, and an end that is still to come.")
     with writing(store) as connection:
@@ -117,40 +126,45 @@ def attest(
             "why": why,
             "until": micros(until),
             "at": micros(now),
-            "signed_by": signed_by,
+            "signed_by": who if signature else None,
+            "signature": signature,
         }
         connection.execute(sa.insert(schema.attestations).values(values))
 
 
 def attestations(store: Store, incident_id: str) -> list[Attestation]:
     """All attestations of an incident, the oldest first; also those that are over."""
-    table = schema.attestations.c
-    query = sa.select(table.incident_id, table.who, table.why, table.until, table.at, table.signed_by)
-    with reading(store) as connection:
-        rows = connection.execute(query.where(table.incident_id == incident_id).order_by(table.id)).all()
-    return [Attestation(id, who, why, moment(until), moment(at), signed) for id, who, why, until, at, signed in rows]
+    return _attestations(store, schema.attestations.c.incident_id == incident_id)
 
 
 def is_attested(store: Store, incident_id: str, now: datetime) -> bool:
     """True when somebody vouches for the incident now; a signed word is needed when [ownership] attest says so."""
-    signed = store.settings.ownership.attest == "signed"
-    return any(one.at <= now < one.until and (one.signed_by or not signed) for one in attestations(store, incident_id))
+    return any(_counts(store, one, now) for one in attestations(store, incident_id))
 
 
 def attested_members(store: Store, fingerprints: Sequence[str], now: datetime) -> frozenset[str]:
     """Those that somebody vouches for now, in any incident that holds them: a later report without a word takes nothing back."""
-    told, members, creds = schema.attestations.c, schema.memberships.c, schema.credentials.c
-    query = (
-        sa.select(creds.fingerprint)
-        .join_from(schema.credentials, schema.memberships)
-        .join(schema.attestations, told.incident_id == members.incident_id)
-        .where(told.at <= micros(now), told.until > micros(now))
-    )
-    if store.settings.ownership.attest == "signed":
-        query = query.where(told.signed_by.is_not(None))
+    table, members, creds = schema.attestations.c, schema.memberships.c, schema.credentials.c
+    told = _attestations(store, sa.and_(table.at <= micros(now), table.until > micros(now)))
+    vouched = {one.incident for one in told if _counts(store, one, now)}
+    query = sa.select(creds.fingerprint).join_from(schema.credentials, schema.memberships)
     with reading(store) as connection:
-        found = connection.execute(query.where(among(connection, creds.fingerprint, fingerprints))).scalars()
-        return frozenset(found)
+        ours = query.where(among(connection, members.incident_id, sorted(vouched)))
+        return frozenset(connection.execute(ours.where(among(connection, creds.fingerprint, fingerprints))).scalars())
+
+
+def _attestations(store: Store, which: sa.ColumnElement[bool]) -> list[Attestation]:
+    table = schema.attestations.c
+    query = sa.select(table.incident_id, table.who, table.why, table.until, table.at, table.signed_by, table.signature)
+    with reading(store) as connection:
+        rows = connection.execute(query.where(which).order_by(table.id)).all()
+    return [Attestation(id, who, why, moment(until), moment(at), *signed) for id, who, why, until, at, *signed in rows]
+
+
+def _counts(store: Store, one: Attestation, now: datetime) -> bool:
+    """True while it holds. A signature is checked each time that it is needed: the store's word for it is not enough."""
+    signed = store.settings.ownership.attest == "signed"
+    return one.at <= now < one.until and (not signed or one.statement(store.id).is_signed(one.signature, store.settings))
 
 
 def _query() -> sa.Select[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBina
 
 from revoker.store.columns import Id, credential_id, number, place, row_id, text, time
 
-HEAD = "0007"  # the revision of this schema; compared with the alembic_version row without importing Alembic
+HEAD = "0008"  # the revision of this schema; compared with the alembic_version row without importing Alembic
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -33,6 +33,7 @@ attestations = Table(
     time("until"),
     time("at"),
     text("signed_by", null=True),
+    text("signature", null=True),
     Index(None, "incident_id"),
 )
 
@@ -210,6 +211,7 @@ canary_overrides = Table(  # a person's word that this bait may be asked and cha
     text("who"),
     text("why"),
     text("signed_by", null=True),
+    text("signature", null=True),
     time("at"),
     time("until"),
     time("ended_at", null=True),

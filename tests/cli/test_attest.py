@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
+import pytest
+
 from revoker.errors import ExitCode
 from tests.cli.conftest import Space
 
@@ -31,3 +36,18 @@ def test_a_private_key_that_others_may_read_is_refused(empty: Space) -> None:
     refused = empty.cli("ingest", report(empty), "--attest", "ours", "--as", "alice", "--key", "alice.key")
     assert refused.code == ExitCode.SETUP
     assert "alice.key" in refused.err
+
+
+@pytest.mark.slow
+@pytest.mark.row("W-7")
+def test_a_signed_one_opens_the_gate_and_a_written_one_does_not(space: Space) -> None:
+    config = space.folder / "revoker.toml"
+    config.write_text(config.read_text() + '[ownership]\nattest = "signed"\n')
+    space.plant("SLACK_BOT_TOKEN", "slack", "slack_bot_token")
+    incident = space.cli("ingest", "leak.env", "--json").json["incident"]
+    sql = "INSERT INTO attestations (incident_id, who, why, until, at, signed_by, signature) VALUES (?, 'alice', 'ours', ?, 0, 'alice', 'x')"
+    with closing(sqlite3.connect(space.folder / "revoker.db")) as store, store:
+        store.execute(sql, (incident, 1 << 52))
+    assert space.cli("verify", "--json").json["credentials"][0]["reason"] == "not_owned"
+    assert space.cli("attest", incident, "--why", "our bot", "--as", "alice", "--key", "alice.key").code == ExitCode.DONE
+    assert space.cli("verify", "--json").json["credentials"][0]["validity"] == "live"

@@ -113,7 +113,7 @@ def test_an_override_ends_by_itself_and_everybody_is_told(space: Space) -> None:
     mark = bait(space)
     store = open_store(load_settings(space.folder / "revoker.toml"))
     start = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
-    canaries.allow(store, mark, "alice", WORD, start + timedelta(hours=1), start, signed_by=None)
+    canaries.allow(store, mark, "alice", WORD, start + timedelta(hours=1), start, signature=None)
     assert set(canaries.allowed(store, [mark], start)) == {mark}
     assert canaries.allowed(store, [mark], start + timedelta(hours=1)) == {}
     assert canaries.allowed(store, [mark], start - timedelta(seconds=1)) == {}

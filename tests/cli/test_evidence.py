@@ -117,7 +117,7 @@ def _code(forged: Path, original: Path, key: str) -> int:
 def test_a_forger_with_a_key_of_his_own_is_told_by_the_trusted_one(made: tuple[Space, Path, str]) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from revoker.runs import sshsig
+    from revoker import sshsig
 
     _, pack, key = made
     own, content = Ed25519PrivateKey.generate(), files(pack)
@@ -156,6 +156,19 @@ def _other_approver(document: Any) -> None:
     document[0]["statement"] = document[0]["statement"].replace("alice", "mallory")
 
 
+def _other_reason(document: Any) -> None:
+    document[0]["why"] = "theirs"
+
+
+def _longer_word(document: Any) -> None:
+    document[0]["until"] = "2099-01-01T00:00:00Z"
+
+
+def _other_statement(document: Any) -> None:
+    document[0]["why"] = "theirs"
+    document[0]["statement"] = document[0]["statement"].replace('"ours"', '"theirs"')
+
+
 def _no_approval(document: Any) -> None:
     document.clear()
 
@@ -182,6 +195,9 @@ FORGERIES = {
     "one refusal": edited("credentials.json", _one_refusal),
     "accepted since": edited("credentials.json", _late_acceptance),
     "another approver": edited("approvals.json", _other_approver),
+    "another attestation": edited("attestations.json", _other_reason),
+    "a longer attestation": edited("attestations.json", _longer_word),
+    "another statement": edited("attestations.json", _other_statement),
     "no approval": edited("approvals.json", _no_approval),
     "a change without audit": edited("runs.json", _other_run),
     "audit cut": _cut,
@@ -193,8 +209,8 @@ FORGERIES = {
 @pytest.mark.row("W-12")
 def test_a_false_story_is_told_even_when_it_is_signed(made: tuple[Space, Path, str]) -> None:
     """Even the holder of the store's key cannot sign an inconsistent one: each check stands by itself."""
+    from revoker import sshsig
     from revoker.evidence.archive import signing_key
-    from revoker.runs import sshsig
 
     space, pack, key = made
     for name, forge in FORGERIES.items():

@@ -21,7 +21,7 @@ GUIDES = (  # whose branches guide the fuzzer: the parsers, not the declarations
         "revoker.config_fields",
         "revoker.config_vault",
     ),
-    *("revoker.runs.approve", "revoker.runs.sshsig", "revoker.audit", "revoker.locate.audit_log"),
+    *("revoker.runs.approve", "revoker.sshsig", "revoker.audit", "revoker.locate.audit_log"),
     *("revoker.sdk.offline", "revoker.sdk.private_keys", "revoker.catalog"),
     *("revoker.egress.replies", "revoker.egress.limits", "revoker.egress.databases", "revoker.egress.authorized_keys"),
 )

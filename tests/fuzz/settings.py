@@ -9,13 +9,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from revoker import audit
+from revoker import audit, sshsig
 from revoker.audit import anchors
 from revoker.config import load_settings
 from revoker.egress import authorized_keys
 from revoker.errors import RevokerError
 from revoker.playbook import load_playbook
-from revoker.runs import approve, sshsig
+from revoker.runs import approve
 from tests.fuzz.shapes import Target
 
 ROOT = Path(__file__).parents[2]

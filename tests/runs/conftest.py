@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from revoker import catalog, secrets
+from revoker import catalog, secrets, sshsig
 from revoker.config import Settings, load_settings
 from revoker.model import Credential, Finding, Location, Secret
-from revoker.runs import sshsig
 from revoker.store import credentials as rows_of
 from revoker.store import incidents
 from revoker.store.credentials import Selection

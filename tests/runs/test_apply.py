@@ -107,7 +107,7 @@ def test_what_is_not_in_the_store_any_more_is_not_started(site: Site, monkeypatc
 def test_a_canary_is_started_only_while_its_override_lasts(site: Site) -> None:
     bait, plain = leaked(site), leaked(site)
     site.settings = replace(site.settings, canaries=(bait,))
-    canaries.allow(site.store, bait, "alice", "a drill", utc_now() + 2 * HOUR, utc_now(), signed_by=None)
+    canaries.allow(site.store, bait, "alice", "a drill", utc_now() + 2 * HOUR, utc_now(), signature=None)
     plan = planned(site, bait, plain)
     site.approved(plan.digest, *("alice", "bob")[: plan.approvals])
     found = refusal(site, plan, utc_now() + 3 * HOUR)

@@ -12,9 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
+from revoker import sshsig
 from revoker.config import ApproverSettings, Settings
 from revoker.errors import ApprovalRefused, ConfigError, UsageError
-from revoker.runs import digests, sshsig
+from revoker.runs import digests
 from revoker.runs.approve import (
     EMERGENCY,
     LIFETIME,

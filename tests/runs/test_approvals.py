@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from revoker import audit
+from revoker import audit, sshsig
 from revoker.config import load_settings
 from revoker.errors import ApprovalRefused, Parked, UsageError
-from revoker.runs import digests, sshsig
+from revoker.runs import digests
 from revoker.runs.apply import apply, status
 from revoker.runs.approve import approve, missing, read_statement, sign_statement, statement
 from revoker.runs.cancel import cancel

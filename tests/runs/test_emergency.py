@@ -91,7 +91,7 @@ def test_an_emergency_lasts_an_hour(build: Build) -> None:
 
 
 def sign_of(site: Site, said: Statement) -> str:
-    from revoker.runs import sshsig
+    from revoker import sshsig
 
     return sshsig.sign(site.keys["alice"], said.text())
 

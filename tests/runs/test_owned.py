@@ -116,7 +116,7 @@ def test_bait_with_an_override_that_our_authority_shows_is_told_as_bait(strict: 
     strict.fakery.admin = admin
     watched = replace(strict, settings=replace(strict.settings, canaries=(bait,)))
     end = utc_now().replace(microsecond=0)
-    canaries.allow(strict.store, bait, "alice", "a drill", end + canaries.LONGEST / 2, end, signed_by=None)
+    canaries.allow(strict.store, bait, "alice", "a drill", end + canaries.LONGEST / 2, end, signature=None)
     done = again(watched, bait)
     assert (done.owned, done.canaries) == ((bait,), (bait,))
 
@@ -144,7 +144,7 @@ def test_what_speaks_for_each_credential(strict: Site) -> None:
     """An attestation of its incident, our own authority, a canary's override: each for the credentials it is about, and no other."""
     mine, bait = strict.add(strict.fakery.add().value), strict.add(strict.fakery.add().value)
     stranger = strict.add("fkry" + "0" * 28)
-    canaries.allow(strict.store, bait, "alice", "a drill", utc_now() + HOUR, utc_now(), signed_by=None)
+    canaries.allow(strict.store, bait, "alice", "a drill", utc_now() + HOUR, utc_now(), signature=None)
     shown = Owned("our own authority: the full hash of the key fits one", "ours")
     marks = [mine, bait, stranger]
     found = claims(strict.store, marks, utc_now())

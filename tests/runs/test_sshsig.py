@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from revoker import sshsig
 from revoker.errors import ApprovalRefused, ConfigError
-from revoker.runs import sshsig
 
 MESSAGE = b"revoker approval, version 1\nplan: 00\n"
 KEYGEN = shutil.which("ssh-keygen")

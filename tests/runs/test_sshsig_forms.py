@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from revoker import sshsig
 from revoker.errors import ApprovalRefused, ConfigError
 from revoker.evidence.verify_pack import ssh_signed
-from revoker.runs import sshsig
 
 MESSAGE = b"revoker approval, version 1\nplan: 00\n"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -39,7 +39,7 @@ def armoured(**changed: Any) -> str:
         "made_tail": b"",
         **changed,
     }
-    signed = sshsig._signed_data(b"sha512", MESSAGE)
+    signed = sshsig._signed_data(b"sha512", MESSAGE, sshsig.NAMESPACE)
     public = packed(part["key_kind"], RAW) + part["key_tail"]
     made = packed(part["made_kind"], KEY.sign(signed)) + part["made_tail"]
     blob = part["magic"] + struct.pack(">I", part["version"])

@@ -343,7 +343,7 @@ def test_a_canary_s_run_parks_when_its_override_ends_and_goes_on_with_a_new_one(
 
     def let(hours: int) -> None:
         end = utc_now() + timedelta(hours=hours)
-        canaries.allow(site.store, mark, "alice", "a drill", end, utc_now(), signed_by=None)
+        canaries.allow(site.store, mark, "alice", "a drill", end, utc_now(), signature=None)
 
     let(1)
     run_id, asked = start(watched, REVOKE), site.fakery.asked
@@ -360,7 +360,7 @@ def test_no_change_leaves_after_a_canary_s_override_was_taken_back(site: Site, m
     """Its worker has bound the target already, and hears of it before the change is called."""
     key, mark = leak(site)
     watched = replace(site, settings=replace(site.settings, canaries=(mark,)))
-    canaries.allow(site.store, mark, "alice", "a drill", utc_now() + timedelta(hours=1), utc_now(), signed_by=None)
+    canaries.allow(site.store, mark, "alice", "a drill", utc_now() + timedelta(hours=1), utc_now(), signature=None)
     run_id = start(watched, REVOKE)
 
     def reach(point: str) -> None:

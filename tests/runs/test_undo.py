@@ -24,7 +24,7 @@ def test_a_canary_whose_override_has_ended_is_restored_after_a_new_one(site: Sit
 
     def let(hours: int) -> None:
         end = utc_now() + hours * HOUR
-        canaries.allow(site.store, mark, "alice", "a drill", end, utc_now(), signed_by=None)
+        canaries.allow(site.store, mark, "alice", "a drill", end, utc_now(), signature=None)
 
     let(1)
     run_id = start(watched, FREEZE)

@@ -113,18 +113,11 @@ def test_incidents_are_numbered_by_day(store: Store) -> None:
     assert incidents.find(store, "nothing") is None
 
 
-def test_attestations_end_and_may_have_to_be_signed(store: Store) -> None:
+def test_attestations_end(store: Store) -> None:
     incident = incidents.open_incident(store, "a leak", NOW).id
     incidents.attest(store, incident, "alice", "our repositories", NOW + HOUR, NOW)
     assert incidents.is_attested(store, incident, NOW)
     assert not incidents.is_attested(store, incident, NOW + HOUR)
-    object.__setattr__(store.settings.ownership, "attest", "signed")
-    try:
-        assert not incidents.is_attested(store, incident, NOW)
-        incidents.attest(store, incident, "alice", "our repositories", NOW + HOUR, NOW, signed_by="alice")
-        assert incidents.is_attested(store, incident, NOW)
-    finally:
-        object.__setattr__(store.settings.ownership, "attest", "named")
     with pytest.raises(UsageError):
         incidents.attest(store, incident, "alice", "why", NOW, NOW)
 

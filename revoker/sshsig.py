@@ -36,21 +36,21 @@ def sign(key: Ed25519PrivateKey, message: bytes, namespace: bytes = NAMESPACE) -
     return "\n".join([BEGIN, *(text[at : at + 70] for at in range(0, len(text), 70)), END, ""])
 
 
-def verify(armoured: str, message: bytes, public_line: str) -> None:
+def verify(armoured: str, message: bytes, public_line: str, namespace: bytes = NAMESPACE) -> None:
     """Check a signature against an OpenSSH public key line. Raises ApprovalRefused."""
-    key, hash_name, signature = _opened(armoured)
+    key, hash_name, signature = _opened(armoured, namespace)
     wanted = public_key(public_line)
     if key != wanted.public_bytes(Encoding.Raw, PublicFormat.Raw):
         raise ApprovalRefused("The signature was made with another key than the approver's.")
     try:
-        wanted.verify(signature, _signed_data(hash_name, message))
+        wanted.verify(signature, _signed_data(hash_name, message, namespace))
     except InvalidSignature:
         raise ApprovalRefused("The signature does not fit the statement.") from None
 
 
-def signer_line(armoured: str) -> str:
+def signer_line(armoured: str, namespace: bytes = NAMESPACE) -> str:
     """The OpenSSH line of the key that made a signature. Raises ApprovalRefused."""
-    key, _, _ = _opened(armoured)
+    key, _, _ = _opened(armoured, namespace)
     return f"ssh-ed25519 {base64.b64encode(_pack(ED25519, key)).decode()}"
 
 
@@ -91,13 +91,14 @@ def public_line(key: Ed25519PrivateKey) -> str:
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-def _signed_data(hash_name: bytes, message: bytes, namespace: bytes = NAMESPACE) -> bytes:
+def _signed_data(hash_name: bytes, message: bytes, namespace: bytes) -> bytes:
     return MAGIC + _pack(namespace, b"", hash_name, HASHES[hash_name](message).digest())
 
 
-def _opened(armoured: str) -> tuple[bytes, bytes, bytes]:
-    """Public key, hash name and signature of an armoured signature in our namespace. Raises ApprovalRefused."""
-    refused = ApprovalRefused("This is no Ed25519 SSH signature.", next="ssh-keygen -Y sign -n revoker-approval -f KEY FILE")
+def _opened(armoured: str, wanted: bytes) -> tuple[bytes, bytes, bytes]:
+    """Public key, hash name and signature of an armoured signature in the wanted namespace. Raises ApprovalRefused."""
+    command = f"ssh-keygen -Y sign -n {wanted.decode()} -f KEY FILE"
+    refused = ApprovalRefused("This is no Ed25519 SSH signature.", next=command)
     lines = armoured.strip().splitlines()
     if len(armoured) > LONGEST or len(lines) < 3 or lines[0].strip() != BEGIN or lines[-1].strip() != END:
         raise refused
@@ -109,8 +110,8 @@ def _opened(armoured: str) -> tuple[bytes, bytes, bytes]:
         (key_kind, key), (made_kind, signature) = _unpack(public, 2), _unpack(made, 2)
     except (binascii.Error, ValueError, struct.error):
         raise refused from None
-    if namespace != NAMESPACE:
-        raise ApprovalRefused("The signature was made for another purpose.", next="ssh-keygen -Y sign -n revoker-approval")
+    if namespace != wanted:
+        raise ApprovalRefused("The signature was made for another purpose.", next=command)
     if key_kind != ED25519 or made_kind != ED25519 or reserved or hash_name not in HASHES:
         raise refused
     return key, hash_name, signature
