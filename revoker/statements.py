@@ -45,10 +45,13 @@ class Statement:
     def is_signed(self, signature: str | None, settings: Settings) -> bool:
         """True when the signature is that of the person's configured key over exactly these words."""
         person = next((one for one in settings.approvers if one.name == self.who), None)
-        if person is None or signature is None:
-            return False
-        try:
-            sshsig.verify(signature, self.text(), person.key, NAMESPACE)
-        except RevokerError:
-            return False
-        return True
+        return person is not None and signature is not None and fits(self.text(), signature, person.key)
+
+
+def fits(text: bytes, signature: str, public_line: str) -> bool:
+    """True when a statement's text is signed with a key, given as its OpenSSH line."""
+    try:
+        sshsig.verify(signature, text, public_line, NAMESPACE)
+    except RevokerError:
+        return False
+    return True

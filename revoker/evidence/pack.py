@@ -139,13 +139,9 @@ def _attestation(one: incidents.Attestation, store: str) -> dict[str, Any]:
     word = {"who": one.who, "why": one.why, "at": iso(one.at), "until": iso(one.until), "signed_by": one.signed_by}
     if one.signature is None:
         return word
-    return {
-        **word,
-        "key": sshsig.signer_line(one.signature, statements.NAMESPACE),
-        "statement": one.statement(store).text().decode(),
-        "signature": one.signature,
-        "erased": ERASED in (one.who, one.signed_by) or ERASED in one.why,
-    }
+    key, said = sshsig.signer_line(one.signature, statements.NAMESPACE), one.statement(store).text()
+    erased = (one.who == ERASED or ERASED in one.why) and not statements.fits(said, one.signature, key)
+    return {**word, "key": key, "statement": said.decode(), "signature": one.signature, "erased": erased}
 
 
 def _extract(store: Store, incident: str, data: ReportData, papers: Iterable[str]) -> bytes:

@@ -272,6 +272,9 @@ def main(words: list[str]) -> int:
     counts = ", ".join(f"{number} {status}" for status, number in sorted(manifest["counts"].items()) if number)
     print(f"Verified: incident {manifest['incident']}, {counts or 'no credential'}; {manifest['audit']['count']} audit entries.")
     print(f"Signed with: {(trusted or files['evidence.pub'].decode()).strip()}")
+    erased = [one for name in ("approvals.json", "attestations.json") for one in json.loads(files[name]) if one.get("erased")]
+    if erased:
+        print(f"Not checked: {len(erased)} signatures over words that named a person who is erased since.")
     if any(one["proof"]["shortened"] for one in json.loads(files["credentials.json"])):
         print(
             "The configuration had shortened the providers' propagation windows, as for a drill: see `proof` in credentials.json."
