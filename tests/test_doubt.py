@@ -167,3 +167,13 @@ def test_the_public_service_ties_only_when_it_was_the_one_that_was_asked() -> No
     for host, dead in (("gitlab.com", True), (OWN, False)):
         verdict = doubted(provider, kind, cred, refused(host), settings, accepted_once=False, places=lambda: places)
         assert (verdict.validity is Validity.DEAD) is dead
+
+
+@pytest.mark.parametrize("kind", ["cloudflare_account_token", "cloudflare_legacy_token"])
+def test_a_token_that_one_account_refuses_may_be_another_accounts(kind: str) -> None:
+    provider, known = catalog.providers()["cloudflare"], catalog.kinds()[kind]
+    cred, said = Credential(kind, "fp_1", Secret("made-up")), replace(refused("api.cloudflare.com"), reason="refused_by_account")
+    judged_so = [
+        doubted(provider, known, cred, said, Settings(), accepted_once=once, places=list).validity for once in (False, True)
+    ]
+    assert judged_so == [Validity.UNKNOWN, Validity.DEAD]
