@@ -94,7 +94,8 @@ def _kind(id: str, title: str, pattern: str, labels: dict[str, tuple[str, ...]],
         manual=Manual(
             url="https://elevenlabs.io/app/developers/api-keys",
             steps=(
-                "Sign in as the user that the check names; keys of service accounts are listed for the workspace's admins.",
+                "Sign in as the user that the check names, at the site of the residency whose host let the key in.",
+                "Keys of service accounts are listed for the workspace's admins.",
                 "Make a new key with the same permissions and hand it to its users.",
                 "Find the leaked key by its hint; disable it, and delete it when nothing breaks.",
             ),

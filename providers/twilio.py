@@ -205,6 +205,7 @@ PROVIDER = Provider(
             manual=Manual(
                 url="https://console.twilio.com/us1/account/keys-credentials/api-keys",
                 steps=(
+                    "Choose the region of the key (US1, IE1, AU1): each has its own.",
                     "Make a new key of the same type and hand it to its users.",
                     "Find the leaked key by its SID (SK..).",
                     "Delete it.",
@@ -230,7 +231,7 @@ PROVIDER = Provider(
             manual=Manual(
                 url="https://console.twilio.com/us1/account/keys-credentials/api-keys",
                 steps=(
-                    "Open Account, API keys & tokens, Auth tokens.",
+                    "Open Account, API keys & tokens, Auth tokens, and choose the region: each has its own tokens.",
                     "Create a secondary token and hand it to its users.",
                     "Promote it: the leaked primary token fails at once.",
                 ),

@@ -129,6 +129,12 @@ def test_every_form_of_a_vendors_keys_is_of_one_kind(value: str, kind: str) -> N
     assert (catalog.name_kinds(value), catalog.candidates(value)) == ((kind,), ())
 
 
+def test_a_variable_of_azure_names_an_old_client_secret_and_no_key_of_azure_openai() -> None:
+    secret, key = (WORD * 3)[:33], HEX * 2
+    assert catalog.name_kinds(secret, variable="AZURE_CLIENT_SECRET") == ("azure_entra_legacy_secret",)
+    assert "azure_entra_legacy_secret" not in catalog.name_kinds(key, variable="AZURE_OPENAI_KEY")
+
+
 def test_scanners_labels_lead_to_kinds() -> None:
     assert catalog.labelled("Groq", "trufflehog") == {"groq_api_key"}
     assert catalog.labelled("betterleaks.groq-api-key", "kingfisher") == {"groq_api_key"}
