@@ -88,7 +88,7 @@ def _kind(
         docs=docs,
         identity=identity,
         check_needs=OF_ACCOUNT if of_account else "",
-        local_refusals=(tokens.OTHER_ACCOUNT,) if of_account else (),
+        local_refusals=(tokens.OTHER_ACCOUNT,) if of_account else (tokens.OTHER_ADDRESS,) if needs else (),
         propagation=Propagation(timedelta(minutes=5)),
         manual=Manual(url, steps, notify="the user, or the account's administrators"),
         needs=needs,

@@ -68,9 +68,10 @@ async def ask(cred: Credential, api: Reader, account: str | None) -> tuple[Verdi
 
 
 NO_ACCOUNT = decided(Validity.UNKNOWN, "no_account_id", "the settings do not name the account whose token it may be")
+OTHER_ADDRESS = "key_or_address_unknown"  # one answer for both: the address that stood beside the key may be another user's
 GLOBAL = (
     live(200, has=["result.id"]),
-    *(dead(status, at="errors.0.code", codes=["9103"]) for status in (400, 403)),
+    *(dead(status, OTHER_ADDRESS, at="errors.0.code", codes=["9103"]) for status in (400, 403)),
     unsure(400, "malformed_pair"),
 )
 
