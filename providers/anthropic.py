@@ -127,6 +127,7 @@ SIGN_OUT = Manual(
     notify="the user, and the organisation's admins",
     proves="the user's list of sessions holds none from before",
 )
+AWS_DOCS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_bedrock.html"
 BY_IAM = Manual(
     url="https://console.aws.amazon.com/iam/home#/users",
     steps=(
@@ -224,12 +225,21 @@ PROVIDER = Provider(
         guided(
             "anthropic_aws_key",
             "Claude on AWS API key",
-            r"AEAA[A-Za-z0-9+/]{100,300}={0,2}|aws-external-anthropic-api-key-[A-Za-z0-9+/]{100,7000}={0,2}",
-            docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_bedrock.html",
-            why="no free call is confirmed; the IAM user or session that made it stands in the key",
+            r"AEAA[A-Za-z0-9+/]{100,300}={0,2}",
+            docs=AWS_DOCS,
+            why="no free call is confirmed; the IAM user that it is of stands in the key",
             manual=BY_IAM,
             labels={"list": ("anthropic_aws_key",)},
             ambiguous=True,
+        ),
+        guided(
+            "anthropic_aws_short_term_key",
+            "Claude on AWS API key (short-term)",
+            r"aws-external-anthropic-api-key-[A-Za-z0-9+/]{100,7000}={0,2}",
+            docs=AWS_DOCS,
+            why="no free call is confirmed; the session that made it stands in the key",
+            manual=BY_IAM,
+            labels={"list": ("anthropic_aws_short_term_key",)},
         ),
     ),
 )

@@ -27,10 +27,14 @@ from revoker.sdk import (
     Reply,
     Secret,
     Unbound,
+    Validity,
+    Verdict,
     Writer,
     as_authority,
     at_its_host,
     dead,
+    decided,
+    declares,
     example_value,
     header,
     live,
@@ -47,6 +51,7 @@ DOCS = "https://learn.microsoft.com/azure/ai-foundry/openai/reference"
 KEY_DOCS = "https://learn.microsoft.com/azure/ai-services/rotate-keys"
 LOCAL_DOCS = "https://learn.microsoft.com/azure/ai-services/disable-local-auth"
 ARM = "management.azure.com"
+SHARED = ".api.cognitive.microsoft.com"  # REGION.api...: every resource of the region without a name of its own
 VERSION = "api-version=2025-09-01"
 ACCOUNTS = "providers/Microsoft.CognitiveServices/accounts"
 LIST_KEYS = f"/subscriptions/*/resourceGroups/*/{ACCOUNTS}/*/listKeys?{VERSION}"
@@ -54,7 +59,7 @@ RESOURCE = r"/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\
 KEYS = {"key1": "Key1", "key2": "Key2"}  # as a list names them -> as a change does
 NEEDS = "Microsoft.CognitiveServices/accounts/listKeys/action, regenerateKey/action, read and write on the account"
 
-verify = at_its_host(
+listed = at_its_host(
     "/openai/models?api-version=2024-10-21",
     [
         live(200, has=["data"]),
@@ -65,6 +70,23 @@ verify = at_its_host(
     ],
     auth=lambda cred: header("api-key", cred.secret),
 )
+
+
+@declares(
+    decided(
+        Validity.UNKNOWN, "shared_host", "the host is one of a whole region: its refusal may be about another sort of resource"
+    ),
+    *listed.answers,
+)
+async def verify(cred: Credential, api: Reader) -> Verdict:
+    """List the models at the key's own host. Keys of Speech, Vision and others have the same form, and share a region's host."""
+    verdict = await listed(cred, api)
+    shared = cred.parts.get("host", "").partition(":")[0].casefold().endswith(SHARED)
+    return (
+        replace(verdict, validity=Validity.UNKNOWN, reason="shared_host")
+        if shared and verdict.validity is Validity.DEAD
+        else verdict
+    )
 
 
 def at_host(row: object, host: str) -> bool:
@@ -212,7 +234,7 @@ PROVIDER = Provider(
         _kind(
             "azure_openai_key",
             "Azure OpenAI key",
-            r"[A-Za-z0-9+/]{52}JQQJ99[A-Za-z0-9+/]{10,16}AAAB[A-Za-z0-9+/]{0,4}ACOG[A-Za-z0-9+/=]{2,6}",
+            r"[A-Za-z0-9+/]{52}JQQJ99[A-Za-z0-9+/]{10,16}AAA[A-Z][A-Za-z0-9+/]{0,4}ACOG[A-Za-z0-9+/=]{2,6}",
             {"kingfisher": ("kingfisher.azureopenai.2",)},
             ambiguous=False,
         ),

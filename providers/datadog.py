@@ -99,6 +99,32 @@ async def revoke(bound: Bound, api: Writer) -> Receipt:
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[204])
 
 
+def _app_key(id: str, title: str, pattern: str, *, ambiguous: bool) -> Kind:
+    return Kind(
+        id=id,
+        title=title,
+        pattern=pattern,
+        ambiguous=ambiguous,
+        labels={} if ambiguous else {"list": (id,)},
+        verify=no_safe_check,  # it is only valid beside an API key of its own organisation
+        docs=KEYS_DOCS,
+        identity="none: it cannot be asked alone",
+        propagation=Propagation(timedelta(minutes=15)),
+        manual=Manual(
+            url="https://app.datadoghq.com/organization-settings/application-keys",
+            steps=(
+                "Open the organisation's site, Organization Settings, Application Keys: the list shows the last four characters.",
+                "Confirm with the key's owner, make a new one with the same scopes and hand it to its users.",
+                "Revoke the leaked one.",
+            ),
+            notify="the key's owner",
+            proves="the list holds no key with these last four characters, and the audit trail shows its deletion",
+        ),
+        offline=(example_value,),
+        effects_of_check="none: nothing is asked",
+    )
+
+
 PROVIDER = Provider(
     id="datadog",
     title="Datadog",
@@ -142,27 +168,7 @@ PROVIDER = Provider(
             ),
             irreversible_loss="a deleted key cannot be brought back; agents that send with it go silent",
         ),
-        Kind(
-            id="datadog_app_key",
-            title="Datadog application key",
-            pattern=r"[0-9a-f]{40}|ddapp_[A-Za-z0-9]{34}",
-            ambiguous=True,
-            verify=no_safe_check,  # it is only valid beside an API key of its own organisation
-            docs=KEYS_DOCS,
-            identity="none: it cannot be asked alone",
-            propagation=Propagation(timedelta(minutes=15)),
-            manual=Manual(
-                url="https://app.datadoghq.com/organization-settings/application-keys",
-                steps=(
-                    "Open the organisation's site, Organization Settings, Application Keys: the list shows the last four characters.",
-                    "Confirm with the key's owner, make a new one with the same scopes and hand it to its users.",
-                    "Revoke the leaked one.",
-                ),
-                notify="the key's owner",
-                proves="the list holds no key with these last four characters, and the audit trail shows its deletion",
-            ),
-            offline=(example_value,),
-            effects_of_check="none: nothing is asked",
-        ),
+        _app_key("datadog_app_key", "Datadog application key", r"[0-9a-f]{40}", ambiguous=True),
+        _app_key("datadog_ddapp_key", "Datadog application key (ddapp_)", r"ddapp_[A-Za-z0-9]{34}", ambiguous=False),
     ),
 )

@@ -9,26 +9,35 @@ from revoker.sdk import (
     Action,
     Auth,
     Bound,
+    Credential,
     Effect,
     Kind,
     Manual,
+    Proof,
     Propagation,
     Provider,
+    Reader,
     Receipt,
     Secret,
+    Unbound,
+    Validity,
     Writer,
-    bound_as_itself,
     dead,
+    everywhere,
     example_value,
     header,
     identity_from,
+    judge,
     live,
-    probe,
     receipt,
     seen_dead,
 )
 
 DOCS = "https://elevenlabs.io/docs/api-reference/authentication"
+HOSTS = (
+    "api.elevenlabs.io",
+    *(f"api.{place}.residency.elevenlabs.io" for place in ("eu", "in", "sg")),
+)  # each with keys of its own
 DISABLE_DOCS = "https://elevenlabs.io/docs/api-reference/workspace"
 
 
@@ -37,7 +46,8 @@ def by_key(secret: Secret) -> Auth:
     return header("xi-api-key", secret)
 
 
-verify = probe(
+verify = everywhere(
+    HOSTS,
     "/v1/user",
     [
         live(200, has=["user_id"]),
@@ -52,11 +62,20 @@ verify = probe(
 )
 
 
+async def bind(cred: Credential, api: Reader) -> Bound | Unbound:
+    """The key names itself, at the one host that lets it in."""
+    for host in HOSTS:
+        reply = await api.get("/v1/user", auth=by_key(cred.secret), host=host)
+        if judge(reply, verify.answers, api.now).validity is Validity.LIVE:
+            how = f"the key is let in at {host}, names itself, and can disable no other in this way"
+            return Bound(cred, cred.fingerprint, Proof.SECRET_IS_CREDENTIAL, how, extra={"host": host})
+    return Unbound("refused", "no host of ElevenLabs lets this key in")
+
+
 async def revoke(bound: Bound, api: Writer) -> Receipt:
     """The key disables itself. It stays listed as `self_disabled`."""
-    reply = await api.send(
-        "POST", "/v1/workspaces/api-keys/disable", auth=by_key(bound.credential.secret), params={"api_key_name": "self"}
-    )
+    path, host = "/v1/workspaces/api-keys/disable", bound.extra.get("host", HOSTS[0])
+    reply = await api.send("POST", path, auth=by_key(bound.credential.secret), params={"api_key_name": "self"}, host=host)
     return receipt("revoke", Effect.REVOKE, bound, reply, api.now, done=[200])
 
 
@@ -68,13 +87,15 @@ def _kind(id: str, title: str, pattern: str, labels: dict[str, tuple[str, ...]],
         ambiguous=ambiguous,
         labels=labels,
         verify=verify,
+        requests=len(HOSTS),
         docs=DOCS,
         identity="workspace and user",
         propagation=Propagation(timedelta(minutes=15)),
         manual=Manual(
             url="https://elevenlabs.io/app/developers/api-keys",
             steps=(
-                "Sign in as the user that the check names; keys of service accounts are listed for the workspace's admins.",
+                "Sign in as the user that the check names, at the site of the residency whose host let the key in.",
+                "Keys of service accounts are listed for the workspace's admins.",
                 "Make a new key with the same permissions and hand it to its users.",
                 "Find the leaked key by its hint; disable it, and delete it when nothing breaks.",
             ),
@@ -87,7 +108,7 @@ def _kind(id: str, title: str, pattern: str, labels: dict[str, tuple[str, ...]],
                 id="revoke",
                 effect=Effect.REVOKE,
                 run=revoke,
-                bind=bound_as_itself("the key names itself, and can disable no other in this way"),
+                bind=bind,
                 needs="the key itself, where the workspace's policy allows it (by default; not for Enterprise)",
                 docs=DISABLE_DOCS,
                 by="self",
@@ -100,7 +121,7 @@ def _kind(id: str, title: str, pattern: str, labels: dict[str, tuple[str, ...]],
 PROVIDER = Provider(
     id="elevenlabs",
     title="ElevenLabs",
-    hosts=("api.elevenlabs.io",),
+    hosts=HOSTS,
     docs="https://elevenlabs.io/docs/api-reference/introduction",
     kinds=(
         _kind(

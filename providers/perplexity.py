@@ -26,12 +26,24 @@ from revoker.sdk import (
     receipt,
     seen_dead,
     text_at,
+    unsure,
 )
 
 DOCS = "https://docs.perplexity.ai/docs/admin/api-key-management"
 
 # The list of asynchronous jobs is free; a chat would be billed.
-verify = probe("/async/chat/completions", [live(200, has=["requests"]), dead(401), live(403, "restricted")])
+verify = probe(
+    "/async/chat/completions",
+    [
+        live(200, has=["requests"]),
+        # Perplexity answers 401 to a key without credits too, and that one works again when they are bought.
+        live(401, "no_quota", at="error.type", codes=["insufficient_quota"]),
+        live(401, "no_quota", says="exceeded your current quota"),
+        dead(401, says="invalid api key"),
+        unsure(401, "refused_or_no_credits"),
+        live(403, "restricted"),
+    ],
+)
 
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:

@@ -142,6 +142,28 @@ PROVIDER = Provider(
             labels={"trufflehog": ("SentryToken",), "gitleaks": ("sentry-access-token",)},
         ),
         Kind(
+            id="sentry_integration_token",
+            title="Sentry token of an integration or an application",
+            pattern=r"sntry[ai]_[0-9a-f]{64}",
+            verify=probe("/api/0/", USER_ANSWERS, identity=identity_from(principal="user.email", scopes="auth.scopes")),
+            docs="https://docs.sentry.io/organization/integrations/integration-platform/",
+            also_at="self-hosted Sentry",
+            identity="the user that the integration or application acts as, and the scopes",
+            propagation=Propagation(timedelta(minutes=5)),
+            manual=Manual(
+                url="https://sentry.io/settings/developer-settings/",
+                steps=(
+                    "Sign in to the organisation: no token may delete tokens, only a person's session.",
+                    "An integration's (sntryi_): open it under Custom Integrations, make a new token and hand it to its users.",
+                    "Find the leaked one by its last characters, and delete it.",
+                    "An application's (sntrya_): its user takes the approval back under Account, Authorized Applications.",
+                ),
+                notify="the organisation's owners",
+            ),
+            offline=(example_value,),
+            labels={"github": ("sentry_integration_token", "sentry_user_app_auth_token")},
+        ),
+        Kind(
             id="sentry_org_token",
             title="Sentry organisation token",
             pattern=r"sntrys_eyJ[A-Za-z0-9+/=_-]{20,500}_[A-Za-z0-9+/]{43}",

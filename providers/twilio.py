@@ -30,6 +30,7 @@ from revoker.sdk import (
     Unbound,
     Verdict,
     Writer,
+    anywhere,
     as_authority,
     basic,
     dead,
@@ -49,6 +50,10 @@ from revoker.sdk import (
 IAM, ACCOUNTS, VERIFY = "iam.twilio.com", "accounts.twilio.com", "verify.twilio.com"
 KEY_DOCS = "https://www.twilio.com/docs/iam/api-keys"
 ROTATION_DOCS = "https://www.twilio.com/docs/iam/api/authtoken"
+# A key or token works in the region that it was made in, and there only.
+# https://www.twilio.com/docs/global-infrastructure/manage-regional-api-credentials
+REGIONS = tuple((f"trunking.{place}.twilio.com", "/v1/Trunks") for place in ("dublin.ie1", "sydney.au1"))
+PLACES = ((VERIFY, "/v2/Services"), *REGIONS)
 MAIN = "the account's auth token, or a main API key"
 
 ANSWERS = (
@@ -59,8 +64,8 @@ ANSWERS = (
 
 
 def whoami(reply: Reply) -> Identity:
-    """The account, where it has a Verify service to name it."""
-    return Identity(text_at(reply, "services.0.account_sid"))
+    """The account, where it has a Verify service or a trunk to name it."""
+    return Identity(text_at(reply, "services.0.account_sid") or text_at(reply, "trunks.0.account_sid"))
 
 
 def as_itself(cred: Credential) -> Auth:
@@ -70,9 +75,14 @@ def as_itself(cred: Credential) -> Auth:
 
 @declares(*ANSWERS)
 async def verify(cred: Credential, api: Reader) -> Verdict:
-    """One list of at most one Verify service."""
-    reply = await api.get("/v2/Services", auth=as_itself(cred), params={"PageSize": "1"}, host=VERIFY)
-    return judge(reply, ANSWERS, api.now, whoami)
+    """One list of at most one Verify service; other regions, whose keys this one refuses, have no such list but one of trunks."""
+
+    async def ask(place: tuple[str, str]) -> Verdict:
+        host, path = place
+        reply = await api.get(path, auth=as_itself(cred), params={"PageSize": "1"}, host=host)
+        return judge(reply, ANSWERS, api.now, whoami)
+
+    return await anywhere(PLACES, ask)
 
 
 def owner(api: Reader) -> Auth:
@@ -173,7 +183,7 @@ TOKEN_ACTIONS = (
 PROVIDER = Provider(
     id="twilio",
     title="Twilio",
-    hosts=(VERIFY, IAM, ACCOUNTS),
+    hosts=(VERIFY, *(host for host, _ in REGIONS), IAM, ACCOUNTS),
     docs="https://www.twilio.com/docs/iam",
     obtain="Console, Account, API keys and tokens: the auth token of the account, or of "
     "the subaccount that the leaked one is of.",
@@ -188,12 +198,14 @@ PROVIDER = Provider(
             proves_pair=True,
             owner=OwnerCheck(shown_by(bind), "auth_token", MAIN),
             verify=verify,
+            requests=len(PLACES),
             docs=KEY_DOCS,
             identity="the account, where it has a Verify service; the key's SID came with the finding",
             propagation=Propagation(timedelta(minutes=5)),
             manual=Manual(
                 url="https://console.twilio.com/us1/account/keys-credentials/api-keys",
                 steps=(
+                    "Choose the region of the key (US1, IE1, AU1): each has its own.",
                     "Make a new key of the same type and hand it to its users.",
                     "Find the leaked key by its SID (SK..).",
                     "Delete it.",
@@ -212,13 +224,14 @@ PROVIDER = Provider(
             needs=("key_id",),
             proves_pair=True,
             verify=verify,
+            requests=len(PLACES),
             docs=ROTATION_DOCS,
             identity="the account, where it has a Verify service; its SID came with the finding",
             propagation=Propagation(timedelta(minutes=5), source="a promoted token ends the old one at once; our margin"),
             manual=Manual(
                 url="https://console.twilio.com/us1/account/keys-credentials/api-keys",
                 steps=(
-                    "Open Account, API keys & tokens, Auth tokens.",
+                    "Open Account, API keys & tokens, Auth tokens, and choose the region: each has its own tokens.",
                     "Create a secondary token and hand it to its users.",
                     "Promote it: the leaked primary token fails at once.",
                 ),

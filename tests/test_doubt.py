@@ -167,3 +167,21 @@ def test_the_public_service_ties_only_when_it_was_the_one_that_was_asked() -> No
     for host, dead in (("gitlab.com", True), (OWN, False)):
         verdict = doubted(provider, kind, cred, refused(host), settings, accepted_once=False, places=lambda: places)
         assert (verdict.validity is Validity.DEAD) is dead
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("cloudflare_account_token", "refused_by_account"),
+        ("cloudflare_legacy_token", "refused_by_account"),
+        ("cloudflare_global_api_key", "key_or_address_unknown"),
+        ("cloudflare_legacy_global_key", "key_or_address_unknown"),
+    ],
+)
+def test_what_one_account_or_beside_one_address_is_refused_may_be_anothers(kind: str, reason: str) -> None:
+    provider, known = catalog.providers()["cloudflare"], catalog.kinds()[kind]
+    cred, said = Credential(kind, "fp_1", Secret("made-up")), replace(refused("api.cloudflare.com"), reason=reason)
+    judged_so = [
+        doubted(provider, known, cred, said, Settings(), accepted_once=once, places=list).validity for once in (False, True)
+    ]
+    assert judged_so == [Validity.UNKNOWN, Validity.DEAD]

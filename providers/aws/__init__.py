@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from revoker.providers.aws.accounts import account_of, canary, half_a_session, no_credential
-from revoker.providers.aws.caller import AUTHORITY, OTHER_PARTITIONS, check_authority, verify
+from revoker.providers.aws.caller import AUTHORITY, PARTITIONS, check_authority, verify
 from revoker.providers.aws.keys import issue, revoke, revoke_root, set_status
 from revoker.providers.aws.owner import ACCOUNTS, owned
 from revoker.providers.aws.sessions import allow_sessions, bind_session, bind_user, end_sessions, is_allowed, is_denied
@@ -32,6 +32,9 @@ API = "https://docs.aws.amazon.com/IAM/latest/APIReference"
 STS_DOCS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"
 SESSIONS_DOCS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html"
 LOOK = "sts:GetCallerIdentity, iam:GetAccessKeyLastUsed, iam:ListAccessKeys, iam:ListAttachedUserPolicies"
+SAYS_WHERE = (
+    "no right: the setting region says which partition is asked first; an authority, whether the key is of its own account"
+)
 CALM = Budget(per_second=10, in_flight=8)
 DELAY = Propagation(timedelta(minutes=5), source="IAM is eventually consistent; AWS names no figure for key status")
 
@@ -133,7 +136,7 @@ PROVIDER = Provider(
         AUTHORITY: "the secret of an access key of the same account, of another user or role than the leaked one",
         "access_key_id": "the id that belongs to it",
         "session_token": "its session token, when it is temporary (optional)",
-        "region": "the region that is asked; it decides the partition (optional, us-east-1)",
+        "region": "the region that is asked first; it decides the partition of the authority (optional, us-east-1)",
     },
     kinds=(
         Kind(
@@ -142,8 +145,8 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9/+]{40}",
             verify=verify,
             docs=STS_DOCS,
-            requests=1 + len(OTHER_PARTITIONS),
-            check_needs="no right: the setting region, or an authority, says which partition is asked",
+            requests=1 + len(PARTITIONS),
+            check_needs=SAYS_WHERE,
             identity="account and ARN of the caller; with an authority also the user, the last use and a quarantine, in the plan",
             propagation=DELAY,
             manual=Manual(
@@ -176,8 +179,8 @@ PROVIDER = Provider(
             pattern=r"[A-Za-z0-9/+]{40}",
             verify=verify,
             docs=STS_DOCS,
-            requests=1 + len(OTHER_PARTITIONS),
-            check_needs="no right: the setting region, or an authority, says which partition is asked",
+            requests=1 + len(PARTITIONS),
+            check_needs=SAYS_WHERE,
             identity="account and ARN: the role and session name, or the user",
             propagation=DELAY,
             manual=Manual(

@@ -1,9 +1,10 @@
 """Who signs: the check of a key, and the rights of the authority."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from revoker.providers.aws.accounts import account_of
 from revoker.sdk import (
     Credential,
     Identity,
@@ -34,7 +35,7 @@ RIGHTS = (
     "iam:PutRolePolicy",
 )
 
-OTHER_PARTITIONS = ("cn-north-1", "us-gov-west-1", "eusc-de-east-1")  # one region of each, beside us-east-1's
+PARTITIONS = ("us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1")  # one region of each
 IDENTITY = live(200, has=["Account", "Arn"])
 UNKNOWN_KEY = dead(403, "refused", codes=["InvalidClientTokenId"], json=False)  # deleted, inactive or unknown
 MISPAIRED = unsure(403, "mispaired", codes=["SignatureDoesNotMatch"], json=False)  # the id may be live with another secret
@@ -60,34 +61,53 @@ ELSEWHERE = "perhaps_another_partition"
     decided(
         Validity.UNKNOWN,
         ELSEWHERE,
-        "no region or authority is named, one partition does not know the key, and another gave no answer",
+        "one partition does not know the key, nothing says that it is of that one, and another gave no answer",
     ),
     *SESSION_ANSWERS,
 )
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """GetCallerIdentity needs no permission and ignores denies: a refusal is about the key, never about its rights.
 
-    A key works in its own partition only, and its id does not say which: where neither the finding nor the operator names a
-    region or an authority (an identity of the same account), a key that one partition does not know is asked about in the others.
+    A key works in its own partition only, and its id does not say which: a key that one partition does not know is asked about
+    in the others, unless the finding names a region, or the key's id holds the account of the authority that was asked with.
     """
-    known = "region" in cred.parts or api.setting("region") is not None or api.authority(AUTHORITY) is not None
 
     async def ask(region: str | None) -> Verdict:
         here = cred if region is None else replace(cred, parts={**cred.parts, "region": region})
         reply = await api.aws_read("sts", "GetCallerIdentity", as_=here)
         return judge(reply, SESSION_ANSWERS if "session_token" in cred.secret_parts else KEY_ANSWERS, api.now, whoami)
 
+    home = api.setting("region") or PARTITIONS[0]
     verdict = await ask(None)
-    if not known and (verdict.validity, verdict.reason) == (Validity.DEAD, "refused"):
-        verdict = await _elsewhere(verdict, ask)
+    refused = (verdict.validity, verdict.reason) == (Validity.DEAD, "refused")
+    if refused and "region" not in cred.parts and not await _of_our_account(cred, api):
+        verdict = await _elsewhere(verdict, _others(home), ask)
     if verdict.identity is not None and (verdict.identity.principal or "").endswith(":root"):
         return replace(verdict, reason="authenticated_as_root")
     return verdict
 
 
-async def _elsewhere(refused: Verdict, ask: Callable[[str], Awaitable[Verdict]]) -> Verdict:
+async def _of_our_account(cred: Credential, api: Reader) -> bool:
+    """Whether the account that stands in the key's id is the authority's: then they are of one partition."""
+    account = account_of(cred)
+    if account is None or api.authority(AUTHORITY) is None or api.authority("access_key_id") is None:
+        return False
+    ours = await caller(api)
+    return isinstance(ours, tuple) and ours[0] == account
+
+
+def _others(region: str) -> list[str]:
+    """One region of each partition that this region is not of."""
+
+    def partition(name: str) -> str:
+        return next((head for head in ("cn-", "us-gov-", "eusc-") if name.startswith(head)), "")
+
+    return [other for other in PARTITIONS if partition(other) != partition(region)]
+
+
+async def _elsewhere(refused: Verdict, others: Sequence[str], ask: Callable[[str], Awaitable[Verdict]]) -> Verdict:
     """Ask the other partitions: dead when none of them knows the key, unknown when one gave no answer."""
-    found = await anywhere(OTHER_PARTITIONS, ask)
+    found = await anywhere(others, ask)
     if found.validity is Validity.UNKNOWN:
         return replace(refused, validity=Validity.UNKNOWN, reason=ELSEWHERE)
     return refused if found.validity is Validity.DEAD else found

@@ -98,6 +98,20 @@ AZURITE = (
 )
 
 
+OF_AN_APPLICATION = Manual(
+    "https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade",
+    (
+        "Open the application, Certificates & secrets.",
+        "Add a new secret and hand it to its users; better, use a certificate or a federated credential.",
+        (
+            "Delete the secret that begins with the same three characters. When it is abused, disable the enterprise "
+            "application too: tokens that it minted go on for an hour or more."
+        ),
+    ),
+    notify="the application's owners",
+)
+
+
 def _key(id: str, title: str, pattern: str, *offline: OfflineCheck, ambiguous: bool = False) -> Kind:
     return Kind(
         id=id,
@@ -148,18 +162,7 @@ PROVIDER = Provider(
             check_needs="graph_token: Application.Read.All",
             identity="tenant and client id, which are the finding's own; a sign-in would tell more, and mints a token",
             propagation=Propagation(timedelta(minutes=10)),
-            manual=Manual(
-                "https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade",
-                (
-                    "Open the application, Certificates & secrets.",
-                    "Add a new secret and hand it to its users; better, use a certificate or a federated credential.",
-                    (
-                        "Delete the secret that begins with the same three characters. When it is abused, disable the enterprise "
-                        "application too: tokens that it minted go on for an hour or more."
-                    ),
-                ),
-                notify="the application's owners",
-            ),
+            manual=OF_AN_APPLICATION,
             needs=("tenant", "client_id"),
             offline=(example_value,),
             actions=ENTRA_ACTIONS,
@@ -171,6 +174,17 @@ PROVIDER = Provider(
             account=lambda cred: cred.parts.get("tenant"),
             effects_of_check="none on the credential: Graph is read by the operator's own authority",
             irreversible_loss="a removed secret cannot be brought back",
+        ),
+        guided(
+            "azure_entra_legacy_secret",
+            "Entra application client secret of the old form",
+            r"(?!.{3}\dQ~|[0-9a-fA-F]+\Z)[A-Za-z0-9_~.:/?=@+*\[\]-]{31,34}",
+            docs=ENTRA_DOCS,
+            why="a sign-in mints a token, and nothing in its form shows that the value is whole, as the list's first characters need",
+            manual=OF_AN_APPLICATION,
+            ambiguous=True,
+            labels={"trufflehog": ("Azure",)},
+            residual=(Residual("access tokens that it minted", timedelta(minutes=90)),),
         ),
         _key(
             "azure_storage_account_key",

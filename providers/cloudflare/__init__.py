@@ -79,6 +79,7 @@ def _kind(
     ambiguous: bool = False,
     requests: int = 1,
 ) -> Kind:
+    of_account = verify in (tokens.verify_account, tokens.verify_either)
     return Kind(
         id=id,
         title=title,
@@ -86,7 +87,8 @@ def _kind(
         verify=verify,
         docs=docs,
         identity=identity,
-        check_needs=OF_ACCOUNT if verify in (tokens.verify_account, tokens.verify_either) else "",
+        check_needs=OF_ACCOUNT if of_account else "",
+        local_refusals=(tokens.OTHER_ACCOUNT,) if of_account else (tokens.OTHER_ADDRESS,) if needs else (),
         propagation=Propagation(timedelta(minutes=5)),
         manual=Manual(url, steps, notify="the user, or the account's administrators"),
         needs=needs,

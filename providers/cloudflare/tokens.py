@@ -48,6 +48,8 @@ ANSWERS = (
     dead(401, at="errors.0.code", codes=["1000"]),
     unsure(403, "network_refused"),  # a token may be bound to addresses that are not ours
 )
+OTHER_ACCOUNT = "refused_by_account"  # the one account that was asked: the token may be another's
+ACCOUNT_ANSWERS = tuple(replace(known, reason=OTHER_ACCOUNT) if known.reason == "refused" else known for known in ANSWERS)
 
 
 def route(account: str | None) -> str:
@@ -62,13 +64,14 @@ async def ask(cred: Credential, api: Reader, account: str | None) -> tuple[Verdi
     def whoami(said: Reply) -> Identity:
         return Identity(account, text_at(said, "result.id"), expires_at=time_at(said, "result.expires_on"))
 
-    return judge(reply, ANSWERS, api.now, whoami), reply
+    return judge(reply, ANSWERS if account is None else ACCOUNT_ANSWERS, api.now, whoami), reply
 
 
 NO_ACCOUNT = decided(Validity.UNKNOWN, "no_account_id", "the settings do not name the account whose token it may be")
+OTHER_ADDRESS = "key_or_address_unknown"  # one answer for both: the address that stood beside the key may be another user's
 GLOBAL = (
     live(200, has=["result.id"]),
-    *(dead(status, at="errors.0.code", codes=["9103"]) for status in (400, 403)),
+    *(dead(status, OTHER_ADDRESS, at="errors.0.code", codes=["9103"]) for status in (400, 403)),
     unsure(400, "malformed_pair"),
 )
 
@@ -79,14 +82,14 @@ async def verify_user(cred: Credential, api: Reader) -> Verdict:
     return (await ask(cred, api, None))[0]
 
 
-@declares(NO_ACCOUNT, *ANSWERS)
+@declares(NO_ACCOUNT, *ACCOUNT_ANSWERS)
 async def verify_account(cred: Credential, api: Reader) -> Verdict:
-    """An account's token; the account is the operator's own."""
+    """An account's token, asked about at the operator's own account: a token does not tell whose it is."""
     account = api.setting("account_id")
     return (await ask(cred, api, account))[0] if account else Verdict(Validity.UNKNOWN, "no_account_id")
 
 
-@declares(NO_ACCOUNT, *ANSWERS)
+@declares(NO_ACCOUNT, *ACCOUNT_ANSWERS)
 async def verify_either(cred: Credential, api: Reader) -> Verdict:
     """The user's route first; its refusal alone is no death."""
     first, account = await verify_user(cred, api), api.setting("account_id")

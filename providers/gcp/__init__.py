@@ -134,6 +134,7 @@ def _oauth(id: str, title: str, pattern: str, *, asked: bool = False) -> Kind:
                 "Sign in as the user whose grant it is and remove the app's access.",
                 "For a Workspace user an administrator can do the same in the admin console, Security, API controls.",
                 "Let the user consent again where the app is still wanted.",
+                "A token of a service account is no user's: it ends within the hour, or when that account is disabled.",
             ),
             notify="the user, or the Workspace administrators",
         ),
@@ -192,7 +193,7 @@ PROVIDER = Provider(
             effects_of_check="none: a public list is read, and the key is not used",
             irreversible_loss="a deleted key cannot be brought back",
         ),
-        _oauth("gcp_oauth_access_token", "Google OAuth access token", r"ya29\.[A-Za-z0-9_-]{20,2000}", asked=True),
+        _oauth("gcp_oauth_access_token", "Google OAuth access token", r"ya29\.[A-Za-z0-9_.-]{20,2000}", asked=True),
         _oauth("gcp_oauth_refresh_token", "Google OAuth refresh token", r"1//[A-Za-z0-9_-]{40,500}"),
         _oauth("gcp_application_default_credentials", "Google application default credentials of a user", USER_FILE),
         Kind(

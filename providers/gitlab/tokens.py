@@ -67,6 +67,8 @@ def base36(number: int, width: int) -> str:
 
 
 REFUSED = (
+    # A working token of a server where impersonation is off for now comes with the same code as a revoked one.
+    unsure(401, "impersonation_off", says="impersonation was disabled"),
     dead(401, at="error", codes=["invalid_token"]),  # revoked or expired
     dead(401, at="message", codes=["401 Unauthorized"]),  # unknown
     live(403, "restricted", at="error", codes=["insufficient_scope"]),

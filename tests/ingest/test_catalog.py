@@ -111,6 +111,30 @@ def test_an_endless_value_is_of_no_kind() -> None:
     assert catalog.name_kinds("gsk_" + "a" * 10_000_000) == ()
 
 
+HEX, WORD = "0123456789abcdef", "Ab1Cd2Ef3Gh4"
+FAMILIES = {  # a newer form of a vendor's keys -> its one kind, without a label or a variable's name
+    "ya29.c." + WORD * 40 + "." * 8: "gcp_oauth_access_token",
+    "ya29.a0" + WORD * 16: "gcp_oauth_access_token",
+    **{WORD * 4 + "abcd" + "JQQJ99" + "BDACYeBjFXJ3w3" + mark + "ACOG" + "wxyz": "azure_openai_key" for mark in ("AAAA", "AAAB")},
+    "ddapp_" + WORD * 2 + WORD[:10]: "datadog_ddapp_key",
+    "sntryi_" + HEX * 4: "sentry_integration_token",
+    "sntrya_" + HEX * 4: "sentry_integration_token",
+    "sntryu_" + HEX * 4: "sentry_auth_token",
+    "aws-external-anthropic-api-key-" + WORD * 30: "anthropic_aws_short_term_key",
+}
+
+
+@pytest.mark.parametrize(("value", "kind"), FAMILIES.items(), ids=[f"{n}: {kind}" for n, kind in enumerate(FAMILIES.values())])
+def test_every_form_of_a_vendors_keys_is_of_one_kind(value: str, kind: str) -> None:
+    assert (catalog.name_kinds(value), catalog.candidates(value)) == ((kind,), ())
+
+
+def test_a_variable_of_azure_names_an_old_client_secret_and_no_key_of_azure_openai() -> None:
+    secret, key = (WORD * 3)[:33], HEX * 2
+    assert catalog.name_kinds(secret, variable="AZURE_CLIENT_SECRET") == ("azure_entra_legacy_secret",)
+    assert "azure_entra_legacy_secret" not in catalog.name_kinds(key, variable="AZURE_OPENAI_KEY")
+
+
 def test_scanners_labels_lead_to_kinds() -> None:
     assert catalog.labelled("Groq", "trufflehog") == {"groq_api_key"}
     assert catalog.labelled("betterleaks.groq-api-key", "kingfisher") == {"groq_api_key"}

@@ -55,6 +55,21 @@ def test_the_account_is_read_from_the_key_id(account: str, seed: int) -> None:
         assert accounts.account_in(key_id(account, prefix, seed)) == account
 
 
+@pytest.mark.parametrize(("account", "asked"), [(OURS, 2), (THEIRS, 5)])
+def test_one_partition_is_enough_for_a_key_of_the_authoritys_account_alone(account: str, asked: int) -> None:
+    """A key that the authority's partition does not know may be another company's, in another partition."""
+    cred = credential(key_id(account))
+
+    def sts(sent: Sent) -> Reply:
+        if reader.sent[1:] and len(reader.sent) == 2:  # who the authority is
+            return Reply("aws", 200, json={"Account": OURS, "Arn": f"arn:aws:iam::{OURS}:user/responder"})
+        return Reply("aws", 403, code="InvalidClientTokenId")
+
+    reader = FakeReader(PROVIDER, sts, authority=AUTHORITY)
+    verdict = run(KIND.verify(cred, reader))
+    assert (verdict.validity, len(reader.sent)) == (Validity.DEAD, asked)
+
+
 def test_older_and_foreign_ids_carry_no_account() -> None:
     modern = key_id(OURS)
     for id in (

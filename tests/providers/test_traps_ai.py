@@ -10,7 +10,7 @@ from revoker.model import Proof
 from tests.providers.catalogue import ACTIONS, CASES, KINDS, OWNERS
 from tests.providers.fake_api import FakeReader, always, reply_of, run
 from tests.providers.samples import credential_of
-from tests.providers.traps import Trap, answer, ask, trap
+from tests.providers.traps import Trap, answer, ask, credential, trap
 
 
 def openai(status: int, message: str, code: str | None = None) -> dict[str, Any]:
@@ -48,7 +48,11 @@ TRAPS = [
     trap("a new 401 decides nothing", "openai_project_key", "unknown", openai(401, "made up", "something_new")),
     trap("401 missing_permissions is live", "elevenlabs_api_key", "live restricted", eleven("missing_permissions")),
     trap("401 quota is live", "elevenlabs_api_key", "live no_quota", eleven("quota_exceeded")),
-    trap("401 invalid_api_key is dead", "elevenlabs_api_key", "dead", eleven("invalid_api_key")),
+    trap("401 invalid_api_key at every host is dead", "elevenlabs_api_key", "dead", *[eleven("invalid_api_key")] * 4),
+    trap("a key of another residency lives", "elevenlabs_api_key", "live", *[eleven("invalid_api_key")] * 2, answer(200, {"user_id": "u"})),
+    trap("401 without credits is live", "perplexity_api_key", "live no_quota", answer(401, {"error": {"message": "made up", "type": "insufficient_quota"}})),
+    trap("401 that does not say why decides nothing", "perplexity_api_key", "unknown refused_or_no_credits", answer(401, {"error": {"message": "made up"}})),
+    trap("401 invalid API key is dead", "perplexity_api_key", "dead", answer(401, {"error": "Invalid API key"})),
     trap("403 is a header that is missing, or another region", "langsmith_key", "unknown forbidden", *[answer(403, {"detail": "Forbidden"})] * 2),
     trap("401 in both regions is dead", "langsmith_key", "dead", *[answer(401, {"detail": "Invalid token"})] * 2),
     # 400 can be dead, and can be live
@@ -179,3 +183,25 @@ def test_a_hint_of_first_and_last_characters_binds_nothing() -> None:
 def test_every_ai_kind_has_its_answers_written_down() -> None:
     written = {case.kind for case in CASES}
     assert {known.values[0].kind for known in TRAPS} <= written
+
+
+class OfThisHost(FakeReader):
+    """A Reader that takes the credential's own host, whatever it is."""
+
+    def _host(self, host: str | None) -> str:
+        return host or ""
+
+
+@pytest.mark.parametrize(
+    "host", ["acme.openai.azure.com", "eastus.api.cognitive.microsoft.com", "EastUS.api.cognitive.microsoft.com:443"]
+)
+@pytest.mark.parametrize(
+    ("told", "alone"), [(answer(401, {"error": {"code": "401"}}), "dead"), (answer(200, {"data": []}), "live")]
+)
+def test_azure_the_refusal_of_a_whole_regions_host_is_no_death(host: str, told: Any, alone: str) -> None:
+    """Keys of Speech, Vision and others have the same form, and such a host serves the resources of everybody."""
+    provider, _ = OWNERS["azure_openai_key"]
+    cred = credential("azure_openai_key", {"host": host})
+    verdict = run(OWNERS["azure_openai_key"][1].verify(cred, OfThisHost(provider, always(reply_of(told)))))
+    shared = alone == "dead" and not host.startswith("acme")
+    assert verdict.validity.value == ("unknown" if shared else alone)

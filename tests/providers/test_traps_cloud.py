@@ -26,6 +26,7 @@ def graph(*hints: str, app: bool = True) -> dict[str, Any]:
     return answer(200, {"value": [row] if app else []})
 
 
+AWS = {"secret_access_key": "made-up", "access_key_id": "made-up"}
 GRAPH = {"graph_token": "made-up"}
 TRAPS = [
     # AWS
@@ -35,6 +36,9 @@ TRAPS = [
     trap("a region that is off is no death", "aws_session", "unknown", answer(403, code="RegionDisabledException")),
     trap("a key of another partition lives", "aws_access_key", "live", UNKNOWN_ID, answer(200, {**ARN, "Arn": "arn:aws-cn:iam::123456789012:user/x"})),
     trap("a partition that does not answer", "aws_access_key", "unknown perhaps_another_partition", UNKNOWN_ID, UNKNOWN_ID, answer(trouble="connect"), UNKNOWN_ID),
+    trap("an authority may be of another partition than the key", "aws_access_key", "live", UNKNOWN_ID, answer(200, {**ARN, "Arn": "arn:aws-us-gov:iam::123456789012:user/x"}), authority=AWS),
+    trap("the operator's region is asked first, not alone", "aws_access_key", "live", UNKNOWN_ID, answer(200, {**ARN, "Arn": "arn:aws:iam::123456789012:user/x"}), settings={"region": "us-gov-west-1"}),
+    trap("the region that came with the key decides", "aws_access_key", "dead", UNKNOWN_ID, parts={"region": "eu-west-1"}),
     trap("root is said to be root", "aws_access_key", "live authenticated_as_root", answer(200, {**ARN, "Arn": "arn:aws:iam::123456789012:root"})),
     # Google
     trap("a list of certificates without the key is a death", "gcp_service_account_key", "dead not_listed", answer(200, {"f" * 40: "-----BEGIN CERTIFICATE-----"})),
@@ -56,6 +60,8 @@ TRAPS = [
     # Cloudflare
     trap("refused as a user's, live as an account's", "cloudflare_legacy_token", "live", answer(401, {"errors": [{"code": 1000}]}), answer(200, {"result": {"id": "t", "status": "active"}}), settings={"account_id": "a"}),
     trap("refused as a user's, and no account is known", "cloudflare_legacy_token", "unknown no_account_id", answer(401, {"errors": [{"code": 1000}]})),
+    trap("refused on both routes", "cloudflare_legacy_token", "dead refused_by_account", *[answer(401, {"errors": [{"code": 1000}]})] * 2, settings={"account_id": "a"}),
+    trap("refused by the one account that was asked", "cloudflare_account_token", "dead refused_by_account", answer(401, {"errors": [{"code": 1000}]}), settings={"account_id": "a"}),
     trap("200 disabled is dead", "cloudflare_api_token", "dead disabled", answer(200, {"result": {"id": "t", "status": "disabled"}})),
     trap("200 expired is dead", "cloudflare_api_token", "dead expired", answer(200, {"result": {"id": "t", "status": "expired"}})),
     trap("403 of an address", "cloudflare_api_token", "unknown network_refused", answer(403, {"errors": [{"code": 9109}]})),
@@ -79,6 +85,7 @@ TRAPS = [
     trap("200 not active is dead", "gitlab_pat", "dead inactive", answer(200, {"id": 1, "active": False, "scopes": []})),
     trap("403 of a blocked user is live", "gitlab_pat", "live user_blocked", answer(403, {"message": "403 Forbidden - Your account has been blocked."})),
     trap("404 of an old server asks the user", "gitlab_pat", "live", answer(404, {"error": "404 Not Found"}), answer(200, {"id": 1, "username": "x"})),
+    trap("401 while impersonation is off decides nothing", "gitlab_pat", "unknown impersonation_off", answer(401, {"error": "invalid_token", "error_description": "Token is an impersonation token but impersonation was disabled."})),
     trap("another 403 decides nothing", "gitlab_pat", "unknown forbidden", answer(403, {"message": "403 Forbidden"})),
     trap("a job's end is its token's", "gitlab_ci_job_token", "dead", answer(401, {"message": "401 Unauthorized"})),
     # CI

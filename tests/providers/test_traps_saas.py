@@ -49,6 +49,23 @@ STATUS_IS_NOT_A_VERDICT = [
     # SendGrid, Stripe: a 403 is a right that is missing
     trap("403 is a live key without the scope", "sendgrid_key", "live restricted", answer(403, {"errors": [{"message": "no"}]})),
     trap("403 is a live restricted key", "stripe_restricted_key", "live restricted", answer(403, {"error": {"message": "no"}})),
+    # Twilio: a key is refused outside its own region
+    trap(
+        "a key of another region lives",
+        "twilio_api_key",
+        "live",
+        *[answer(401, {"code": 20003})] * 2,
+        answer(200, {"trunks": [], "meta": {"key": "trunks"}}),
+    ),
+    trap("refused in every region is dead", "twilio_auth_token", "dead", *[answer(401, {"code": 20003})] * 3),
+    trap(
+        "a region that does not answer",
+        "twilio_api_key",
+        "unknown connect",
+        answer(401, {"code": 20003}),
+        answer(trouble="connect"),
+        answer(401, {"code": 20003}),
+    ),
     # Figma: one status, two meanings
     trap("403 Invalid token is dead", "figma_pat", "dead", figma("Invalid token")),
     trap("403 Invalid scope is live", "figma_pat", "live restricted", figma("Invalid scope(s): current_user:read")),
