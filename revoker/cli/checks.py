@@ -72,8 +72,8 @@ def _store(session: Session) -> Iterator[Check]:
         f"{log.count} records" if log.ok else "; ".join(log.problems),
         "" if log.ok else "revoker audit verify",
     )
-    stopped = switches.is_stopped(store)
-    yield Check("kill switch", not stopped, "on: nothing may change" if stopped else "off", "revoker start" if stopped else "")
+    stop = switches.told(store)
+    yield Check("kill switch", not stop, f"on {stop}: nothing may change" if stop else "off", "revoker start" if stop else "")
     left = orphans.list_orphans(store)
     yield Check("orphans", not left, f"{len(left)} open", "revoker orphans" if left else "")
 
