@@ -27,7 +27,7 @@ def all_checks(session: Session, *, offline: bool) -> list[Check]:
     if offline:
         return found
     if settings.vault is not None:
-        found += _guarded("vault", lambda: vault_checks(settings))
+        found += _guarded("vault", lambda: vault_checks(settings, _found_places(session)))
     for provider in _with_authority(settings):
         found += _guarded(f"authority {provider.id}", lambda provider=provider: _authority(settings, provider))  # type: ignore[misc]
     return found
@@ -53,6 +53,16 @@ def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> list[Check]:
 def _configuration(session: Session) -> Iterator[Check]:
     path = session.settings.path
     yield Check("configuration", True, str(path) if path else "no file: the defaults", "" if path else "revoker init writes one")
+
+
+def _found_places(session: Session) -> list[str]:
+    """Where leaked values stand in Vault, as `vault find` saw it; none while the store cannot be read, which has its own line."""
+    from revoker.store import homes
+
+    try:
+        return homes.paths(session.store)
+    except RevokerError:
+        return []
 
 
 def _store(session: Session) -> Iterator[Check]:

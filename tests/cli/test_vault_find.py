@@ -158,6 +158,19 @@ def test_a_mount_that_is_not_there_is_told_beside_those_that_are(lab: Lab) -> No
     assert "secret/billing/api" in said.out
 
 
+def test_doctor_shows_the_rights_where_the_value_was_found(lab: Lab) -> None:
+    """A plan rotates in place there: what the rotator lacks must be seen before."""
+    plant(lab)
+    assert lab.find().code == 0
+    rights = 'path "secret/+/deep/*" { capabilities = ["create", "read", "update"] }'
+    lab.environment.setenv("LAB_VAULT", token_with(lab.server, rights))
+    checks = {one["check"]: one for one in lab.space.cli("doctor", "--json").json["checks"]}
+    assert checks["vault secret/deep/a/b/c data"]["ok"] is True
+    assert "vault secret/billing/api data" not in checks, "the value is not in use there"
+    assert checks["vault legacy/app/groq"]["ok"] is False
+    assert "revoker vault policy rotator --found" in checks["vault legacy/app/groq"]["next"]
+
+
 def test_a_search_that_was_stopped_goes_on_where_it_was(lab: Lab) -> None:
     plant(lab)
     first = lab.find("--mount", "secret", "--limit", "2")
