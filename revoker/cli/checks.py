@@ -28,7 +28,7 @@ def all_checks(session: Session, *, offline: bool) -> list[Check]:
     if offline:
         return found
     if settings.vault is not None:
-        found += _guarded("vault", lambda: vault_checks(settings))
+        found += _guarded("vault", lambda: vault_checks(settings, _found_places(session)))
     for provider in _with_authority(settings):
         found += _guarded(f"authority {provider.id}", lambda provider=provider: _authority(settings, provider))  # type: ignore[misc]
     return found
@@ -56,6 +56,16 @@ def _configuration(session: Session) -> Iterator[Check]:
     yield Check("configuration", True, str(path) if path else "no file: the defaults", "" if path else "revoker init writes one")
 
 
+def _found_places(session: Session) -> list[str]:
+    """Where leaked values stand in Vault, as `vault find` saw it; none while the store cannot be read, which has its own line."""
+    from revoker.store import homes
+
+    try:
+        return homes.paths(session.store)
+    except RevokerError:
+        return []
+
+
 def _store(session: Session) -> Iterator[Check]:
     from revoker import anchoring
     from revoker.store import orphans, switches
@@ -73,8 +83,8 @@ def _store(session: Session) -> Iterator[Check]:
         f"{log.count} records" if log.ok else "; ".join(log.problems),
         "" if log.ok else "revoker audit verify",
     )
-    stopped = switches.is_stopped(store)
-    yield Check("kill switch", not stopped, "on: nothing may change" if stopped else "off", "revoker start" if stopped else "")
+    stop = switches.told(store)
+    yield Check("kill switch", not stop, f"on {stop}: nothing may change" if stop else "off", "revoker start" if stop else "")
     left = orphans.list_orphans(store)
     yield Check("orphans", not left, f"{len(left)} open", "revoker orphans" if left else "")
 

@@ -57,7 +57,8 @@ def by_reading(session: Session, selection: Selection, chosen: Chosen, *, as_jso
         if found.last:
             output.tell(f"{found.paths} secrets were searched; what was found is kept. Go on with: --after '{found.last}'")
         raise
-    whole = not (found.unread or found.deleted or found.stopped)
+    nothing = not (found.paths or chosen.after)  # an empty search finds nothing: that is no good news
+    whole = not (found.unread or found.deleted or found.stopped or nothing)
     spent = {"paths": found.paths, "reads": found.reads, "requests": cost[0], "seconds": round(time.monotonic() - began, 1)}
     if as_json:
         output.document(
@@ -66,7 +67,10 @@ def by_reading(session: Session, selection: Selection, chosen: Chosen, *, as_jso
             | {"deleted": found.deleted, "complete": whole, "after": found.last if found.stopped else None}
         )
     else:
-        _tell(found.homes, ())
+        if nothing:
+            output.line("No secret stands there, or our token may see none: nothing was searched.")
+        else:
+            _tell(found.homes, ())
         _tell_cost(found, spent, chosen)
     return ExitCode.DONE if whole or chosen.estimate else ExitCode.UNKNOWN
 

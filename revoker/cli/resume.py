@@ -8,7 +8,7 @@ import typer
 
 from revoker.cli import closing, ingesting, listing, options, outcome, output, running
 from revoker.cli.session import Session, now, session_of
-from revoker.errors import ExitCode
+from revoker.errors import ExitCode, UsageError
 
 
 def command(
@@ -37,6 +37,8 @@ def command(
     from revoker.runs.worker import needs_postgresql
     from revoker.store import picking, runs
 
+    if (done or moved) and not run:
+        raise UsageError("--done and --moved speak for runs by name, and none was named.", next="revoker runs lists them")
     session = session_of(ctx)
     chosen = [runs.get_run(session.store, one).id for one in run or ()]
     for run_id in chosen if moved else ():

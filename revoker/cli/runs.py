@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from revoker.cli import following, listing, options, outcome, output
 from revoker.cli.session import session_of
-from revoker.errors import ExitCode
+from revoker.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from revoker.store.runs import RunRow
@@ -33,14 +34,15 @@ def command(
 
     Exit code 12 when one waits, 13 when one failed, else 0.
     """
-    from revoker.store import credentials, plans, runs
+    from revoker.store import credentials, incidents, plans, runs
 
     session = session_of(ctx)
+    _check_states(state or ())
     chosen: dict[str, Any] = {
         "plan": [plans.load_plan(session.store, plan).digest] if plan else (),
         "fingerprint": [credentials.resolve_prefix(session.store, one) for one in fingerprint or ()],
         "state": state or (),
-        "incident": incident or (),
+        "incident": [incidents.named(session.store, one).id for one in incident or ()],
     }
 
     def read() -> list[RunRow]:
@@ -56,3 +58,12 @@ def command(
     else:
         output.line("No runs.")
     return outcome.of_runs(row.state for row in rows)
+
+
+def _check_states(names: Iterable[str]) -> None:
+    """Raise UsageError for a state that does not exist: it would choose no run."""
+    from revoker.store.runs import STATES
+
+    for name in names:
+        if name not in STATES:
+            raise UsageError(f"There is no state {name!r}.", next=f"use one of: {', '.join(STATES)}")

@@ -54,8 +54,8 @@ def command(
         output.table(listing.credentials(shown, listing.places(session.store, shown), now(), total - len(shown)))
     output.line(f"{counted(total, 'credential')}: {listing.counts(numbers)}.")
     _tell_open(session.store, chosen)
-    if switches.is_stopped(session.store):
-        output.tell("The kill switch is on: nothing changes at any provider until `revoker start`.")
+    if stop := switches.told(session.store):
+        output.tell(f"The kill switch is on ({stop}): nothing changes at any provider until `revoker start`.")
     return outcome.of_counts(numbers)
 
 

@@ -80,6 +80,8 @@ def policy(
 
     if role not in vault_policy.ROLES:
         raise UsageError(f"There is no role {role!r}.", next="use one of: " + ", ".join(vault_policy.ROLES))
+    if role != "rotator" and (found or handover):
+        raise UsageError(f"--found and --handover are for the rotator; the {role} needs neither.", next="leave them out")
     session, places = session_of(ctx), list[str]()
     if found:
         from revoker.store import homes

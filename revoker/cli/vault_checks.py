@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from revoker.egress.vault import Vault
     from revoker.egress.vault_probe import Server
 
+MOST = 50  # found places that are looked at
 WANTED = {"data": {"create", "read", "update"}, "metadata": {"create", "read", "update"}, "destroy": {"update"}}
 
 
@@ -24,8 +25,8 @@ class Check:
     next: str = ""
 
 
-def vault_checks(settings: Settings) -> Iterator[Check]:
-    """Every check of Vault. Raises RevokerError when it cannot be asked."""
+def vault_checks(settings: Settings, found: Sequence[str] = ()) -> Iterator[Check]:
+    """Every check of Vault; `found` are the places that `vault find` found, where a rotation goes too. Raises RevokerError when it cannot be asked."""
     from revoker.egress.vault import open_vault
     from revoker.egress.vault_probe import probe
 
@@ -34,9 +35,13 @@ def vault_checks(settings: Settings) -> Iterator[Check]:
     server = probe(vault)
     yield Check("vault", True, f"logged in by {vault.session.vault.auth}, policies {', '.join(who.policies) or 'none'}")
     yield from _server(server)
-    for place in settings.destinations:
-        if "{" not in place.path:
-            yield from _rights(vault, place.path)
+    named = [place.path for place in settings.destinations]
+    for path in named:
+        if "{" not in path:
+            yield from _rights(vault, path)
+    for path in found[:MOST]:
+        if path not in named:
+            yield from _rights(vault, path, " --found")
 
 
 def _server(server: Server) -> Iterator[Check]:
@@ -57,20 +62,20 @@ def _telling(server: Server, sort: str) -> list[str]:
     return sorted(server.plugins[sort])[:20]
 
 
-def _rights(vault: Vault, path: str) -> Iterator[Check]:
-    """What the token may do at one destination, against what a rotation needs."""
+def _rights(vault: Vault, path: str, more: str = "") -> Iterator[Check]:
+    """What the token may do at one place, against what a rotation needs. `more` stands after the command that prints the policy."""
     kv = vault.kv(path)
     if kv.version == 1:
         held = vault.capabilities([path])[path]
         missing = set() if "root" in held else {"create", "read", "update", "delete"} - held
         note = "KV version 1: no versions and no check-and-set; what stands there is copied beside it first"
-        yield Check(f"vault {path}", not missing, note, _allow(missing, path))
+        yield Check(f"vault {path}", not missing, note, _allow(missing, path, more))
         return
     for part, wanted in WANTED.items():
         held = vault.capabilities([path], part)[path]
         missing = set() if "root" in held else wanted - held
-        yield Check(f"vault {path} {part}", not missing, f"may {', '.join(sorted(held))}", _allow(missing, path))
+        yield Check(f"vault {path} {part}", not missing, f"may {', '.join(sorted(held))}", _allow(missing, path, more))
 
 
-def _allow(missing: set[str], path: str) -> str:
-    return f"allow {', '.join(sorted(missing))} ({path}; revoker vault policy rotator)" if missing else ""
+def _allow(missing: set[str], path: str, more: str) -> str:
+    return f"allow {', '.join(sorted(missing))} ({path}; revoker vault policy rotator{more})" if missing else ""

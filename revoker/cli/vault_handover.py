@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from revoker.cli import ingesting, options, output
-from revoker.cli.session import now, session_of
+from revoker.cli.session import Session, now, session_of
 from revoker.errors import ExitCode, UsageError
 
 app = typer.Typer(
@@ -58,6 +58,7 @@ def make(ctx: typer.Context, *, run: Run, by: options.By = "") -> ExitCode:
     from revoker.runs import handover
 
     session = session_of(ctx)
+    run = _whole(session, run)
     token = handover.make(session.store, session.settings, run, who=ingesting.name_of(by), now=now())
     output.text(token.reveal() + "\n")
     output.tell(f"Give it to its receiver alone, who opens it with: revoker vault handover take {run}")
@@ -81,6 +82,7 @@ def take(
     from revoker.runs import handover
 
     session, who = session_of(ctx), ingesting.name_of(by)
+    run = _whole(session, run)
     if elsewhere:
         handover.taken_elsewhere(session.store, session.settings, run, who=who, now=now())
         output.line("Noted; the run goes on.")
@@ -93,3 +95,10 @@ def take(
         raise UsageError(f"The secret has no field {field!r}, and it is opened now.", next="read it at its path in Vault")
     output.text((str(document[field]) if field else json.dumps(document)) + "\n")
     return ExitCode.DONE
+
+
+def _whole(session: Session, beginning: str) -> str:
+    """The run that a unique beginning names. Raises UsageError."""
+    from revoker.store import runs
+
+    return runs.get_run(session.store, beginning).id

@@ -79,7 +79,7 @@ class VaultReads:
             page = {"limit": str(PAGE), "after": found[-1]} if paged and found else {"limit": str(PAGE)} if paged else {}
             reply = await self.get(_listed(kv, folder), {"list": "true", **page})
             if reply.status == 404:
-                return found
+                return None if _no_engine(reply) else found
             keys = _keys(reply)
             if keys is None:
                 return None
@@ -152,6 +152,11 @@ def _data(reply: Reply) -> Mapping[str, Any] | None:
 
 def _listed(kv: Kv, folder: str) -> str:
     return f"/v1/{kv.mount}/{folder}" if kv.version == 1 else f"/v1/{kv.mount}/metadata/{folder}"
+
+
+def _no_engine(reply: Reply) -> bool:
+    """True when the server says why there is nothing: no engine is mounted at the path. Of an empty folder it says no word."""
+    return bool(reply.pick("errors"))
 
 
 def _keys(reply: Reply) -> list[str] | None:

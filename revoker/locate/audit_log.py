@@ -64,6 +64,8 @@ def hashes(vault: Vault, device: str, credentials: Iterable[Credential]) -> dict
         parts = {SECRET: (cred.secret, False), **{n: (v, False) for n, v in cred.secret_parts.items()}}
         parts |= {n: (Secret(v), True) for n, v in cred.parts.items()}
         for name, (value, public) in parts.items():
+            if not value:  # a part that a report left empty: the device hashes no empty text
+                continue
             found.setdefault(hash_of(vault, device, value), []).append(Needle(cred.fingerprint, name, public))
     return found
 
@@ -73,7 +75,7 @@ def hash_of(vault: Vault, device: str, value: Secret) -> str:
     try:
         answer = vault.call("POST", f"/v1/{OWN}{quote(device.strip('/'), safe='')}", {"input": value}, changes=False)
     except AuthorityError as error:
-        if "(400)" in error.message:
+        if "(400)" in error.message:  # the device is what it can be wrong with: no empty text is asked about
             raise UsageError(f"Vault has no audit device {device!r}.", next="vault audit list shows their names") from None
         raise
     return str((answer.get("data") or answer).get("hash") or "")

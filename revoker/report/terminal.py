@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
-from revoker.report.text import clean
+from revoker.report.text import LIMIT, clean
 
+LONG = 1_200  # characters of a cell that may wrap: an error's last words are what to do next
 FOLDED = 24  # characters that a column which folds wants at the least
 STYLES = {
     "live": "bold red",
@@ -66,7 +67,7 @@ def write(table: Table, out: TextIO) -> None:
 
 def plain(table: Table) -> str:
     """Aligned columns, two spaces apart, no colour; the last column is not padded."""
-    rows = [[_word(value, name) for value, name in zip(row, table.columns, strict=True)] for row in table.rows]
+    rows = [[_word(value, name, table) for value, name in zip(row, table.columns, strict=True)] for row in table.rows]
     head = [name.upper() for name in table.columns]
     widths = [max([len(name), *(len(row[at]) for row in rows)]) for at, name in enumerate(head)]
     lines = [table.title] if table.title else []
@@ -96,7 +97,7 @@ def framed(table: Table, width: int, title: str = "") -> Any:
         )
     for row in table.rows:
         made.add_row(
-            *(_text(_word(value, name), state=name == table.state) for value, name in zip(row, table.columns, strict=True))
+            *(_text(_word(value, name, table), state=name == table.state) for value, name in zip(row, table.columns, strict=True))
         )
     return made
 
@@ -133,9 +134,9 @@ def _needs(table: Table) -> int:
     return sum(widths) + 3 * len(widths)
 
 
-def _word(value: object, column: str) -> str:
+def _word(value: object, column: str, table: Table) -> str:
     """A cell's clean text; a dash where a named column has nothing to say."""
-    return clean(value) or ("-" if column else "")
+    return clean(value, LONG if column in table.fold else LIMIT) or ("-" if column else "")
 
 
 def _text(word: str, *, state: bool) -> Any:

@@ -87,8 +87,9 @@ def hold_again(engine: Engine, lease: Lease) -> None:
     """Take the lock of a name again when its connection was lost: PostgreSQL was restarted, or the network was away."""
     if lease._connection is not None and _answers(lease._connection):
         return
-    if lease._connection is not None:
-        _unlock(lease._connection)
+    dead, lease._connection = lease._connection, None  # before anything that fails while the server is away
+    if dead is not None:
+        _unlock(dead)
     lease._connection = _try_lock(engine, lease.executor)
 
 

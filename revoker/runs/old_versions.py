@@ -7,12 +7,14 @@ holds other values stays, and the newest is never touched.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from revoker.errors import Parked
 from revoker.model import Secret
 from revoker.runs import destination
 from revoker.runs.destination import Place
 from revoker.runs.work import DONE, Done, Turn
+from revoker.store import homes
 
 if TYPE_CHECKING:
     from revoker.egress.vault import VaultSecret
@@ -30,8 +32,15 @@ def destroy_old_versions(turn: Turn) -> Done:
         turn.write("intent", {"destroy": versions, "path": place.path})
         place.vault.destroy(place.path, versions)
         _check_gone(place, versions)
+    _forget(turn, place.path)
     turn.settle({"result": "done", "target": place.path, "destroyed": versions})
     return DONE
+
+
+def _forget(turn: Turn, path: str) -> None:
+    """The path is no home of the leaked value any more. `vault find` writes paths down as requests carry them."""
+    for written in {path, quote(path, safe="/")}:
+        homes.forget(turn.work.store, written, [turn.run.fingerprint])
 
 
 def holds(turn: Turn, place: Place, found: VaultSecret) -> bool:

@@ -32,6 +32,8 @@ def _waits(row: RunRow, entry: Mapping[str, Any]) -> str:
     if step.get("do") == "guide":
         told = (step.get("manual") or {}).get("notify") or ""
         return f"a person: {told}" if told else "a person"
+    if step.get("do") == "hand_over":
+        return "a person: revoker vault handover list"
     if step.get("do") == "moved":
         return f"its consumers: {', '.join(step.get('consumers') or ()) or 'not named'}"
     return f"time, until {row.due_at:%Y-%m-%d %H:%M} UTC" if row.due_at else "time"

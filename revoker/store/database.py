@@ -33,6 +33,18 @@ POSTGRESQL = {
     # A process that is frozen within a transaction would hold its locks, the audit log's too, and stop all other workers.
     "options": "-c idle_in_transaction_session_timeout=20s",
 }
+CONNECTING = (  # of a text that may name host and login, what it means; never the text
+    ("password authentication failed", "PostgreSQL refused its login or password"),
+    ("does not exist", "PostgreSQL has no such database or login"),
+    ("no pg_hba.conf entry", "PostgreSQL lets nobody in from here (pg_hba.conf)"),
+    ("connection refused", "PostgreSQL does not answer (connection refused)"),
+    ("timeout", "PostgreSQL does not answer (time-out)"),
+    ("name or service not known", "PostgreSQL's host name is not known"),
+    ("starting up", "PostgreSQL is starting up"),
+    ("shutting down", "PostgreSQL is shutting down"),
+    ("closed the connection", "PostgreSQL ended the connection"),
+)
+LOOK = "see that the database runs, has room, and is the one that [store] url names; revoker doctor looks at it"
 SEAL_FORMAT = (
     "seal_format"  # of `meta`: the oldest format of a sealed value in this store; none in one that an early revoker made
 )
@@ -123,7 +135,9 @@ def converted() -> Iterator[None]:
     except IntegrityError as error:
         raise StoreError(f"The store refused a row that does not fit: {_reason(error)}.", safe="nothing was stored") from None
     except SQLAlchemyError as error:
-        raise StoreError(f"The store cannot be used: {_reason(error)}.", safe="nothing was stored by this step") from None
+        raise StoreError(
+            f"The store cannot be used: {_reason(error)}.", safe="nothing was stored by this step", next=LOOK
+        ) from None
 
 
 def is_sqlite(connection: Connection) -> bool:
@@ -259,5 +273,7 @@ def _reason(error: SQLAlchemyError) -> str:
     if isinstance(origin, sqlite3.Error):
         return str(origin)[:200]
     state = getattr(origin, "sqlstate", None)
+    if state is None and (plain := next((said for word, said in CONNECTING if word in str(origin).lower()), None)):
+        return plain
     diagnosis = getattr(getattr(origin, "diag", None), "message_primary", None)
     return f"{type(origin or error).__name__} {state or ''} {diagnosis or ''}".strip()[:200]

@@ -39,6 +39,12 @@ def is_stopped(store: Store) -> bool:
     return state is not None and state.on
 
 
+def told(store: Store) -> str:
+    """Who stopped all changes, and when; empty while they may be made. Why stands in the audit log."""
+    state = stop_state(store)
+    return f"by {state.who} since {state.at:%Y-%m-%d %H:%M} UTC" if state is not None and state.on else ""
+
+
 def set_stopped(store: Store, on: bool, who: str, now: datetime) -> None:
     """Set the kill switch or take it back."""
     table = schema.switches

@@ -144,7 +144,8 @@ def test_the_kill_switch_is_shown_and_audited(space: Space) -> None:
     (space.folder / "nothing.json").write_text("[]")
     space.cli("ingest", "nothing.json", "--format", "gitleaks")
     assert space.cli("stop", "--as", "alice", "--why", "drill").code == ExitCode.DONE
-    assert "kill switch is on" in space.cli("status").err
+    assert "kill switch is on (by alice since 20" in space.cli("status").err
+    assert "on by alice since 20" in space.cli("doctor", "--offline").out
     assert "kill switch" in space.cli("doctor", "--offline").out
     assert space.cli("start", "--as", "alice").code == ExitCode.DONE
     exported = space.cli("audit", "export").out

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from revoker.errors import ExitCode
+from revoker.report.terminal import Table, plain
 from tests.cli.conftest import Space
 
 pytestmark = pytest.mark.slow
@@ -142,6 +143,29 @@ def test_a_run_can_be_cancelled_once(space: Space) -> None:
     assert space.cli("cancel", run).code == ExitCode.DONE
     assert space.cli("cancel", run).code == ExitCode.USAGE
     assert space.cli("runs", "--json").json["runs"][0]["state"] == "cancelled"
+
+
+def test_runs_of_nothing_are_no_good_news(space: Space) -> None:
+    """A mistyped name said `No runs.` with exit code 0, and so did an incident's title."""
+    leaked(space)
+    title = space.cli("report", "--json").json["incidents"][0]["title"]
+    digest = space.cli("plan", "--playbook", "guided", "--json").json["digest"]
+    space.cli("apply", digest)
+    assert len(space.cli("runs", "--incident", title, "--json").json["runs"]) == 1
+    for words, hint in ((("--incident", "INC-0"), "revoker status"), (("--state", "parkd"), "parked")):
+        told = space.cli("runs", *words)
+        assert (told.code, hint in told.err) == (ExitCode.USAGE, True), words
+    for flag in ("--done", "--moved"):
+        told = space.cli("resume", flag, "--as", "erin")
+        assert (told.code, "none was named" in told.err) == (ExitCode.USAGE, True)
+
+
+def test_what_to_do_next_stands_whole_in_the_table_of_runs() -> None:
+    """The message of a parked run ends with the command that goes on; a pipe had cut it."""
+    told = "x" * 400 + " Next: revoker resume RUN --moved --as NAME"
+    made = Table(("run", "message"), [("run_1", told)], fold=("message",))
+    assert told in plain(made)
+    assert "…" in plain(Table(("run", "message"), [("run_1", told)]))
 
 
 def test_a_step_by_hand_goes_on_when_the_person_did_it(space: Space) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,39 @@ def test_find_in_a_part_of_it_and_again(lab: Lab) -> None:
     assert "secret/deep/a/b/c" in listed
 
 
+@pytest.mark.parametrize("where", [("--mount", "secrets"), ("--under", "secrets/billing"), ("--under", "secret/biling")])
+def test_a_mistyped_place_is_no_clean_answer(lab: Lab, where: tuple[str, str]) -> None:
+    """Nothing is found where nothing is; that must not read as good news."""
+    plant(lab)
+    said = lab.space.cli("vault", "find", *where)
+    assert said.code == 11
+    assert "None of the leaked values was found" not in said.out
+    assert "nothing was searched" in said.out
+    found = lab.find(*where)
+    assert (found.code, found.json["complete"]) == (11, False)
+
+
+def test_a_mount_that_is_not_there_is_told_beside_those_that_are(lab: Lab) -> None:
+    plant(lab)
+    said = lab.space.cli("vault", "find", "--mount", "secret", "--mount", "secrets")
+    assert said.code == 11
+    assert "not read: secrets/" in said.out
+    assert "secret/billing/api" in said.out
+
+
+def test_doctor_shows_the_rights_where_the_value_was_found(lab: Lab) -> None:
+    """A plan rotates in place there: what the rotator lacks must be seen before."""
+    plant(lab)
+    assert lab.find().code == 0
+    rights = 'path "secret/+/deep/*" { capabilities = ["create", "read", "update"] }'
+    lab.environment.setenv("LAB_VAULT", token_with(lab.server, rights))
+    checks = {one["check"]: one for one in lab.space.cli("doctor", "--json").json["checks"]}
+    assert checks["vault secret/deep/a/b/c data"]["ok"] is True
+    assert "vault secret/billing/api data" not in checks, "the value is not in use there"
+    assert checks["vault legacy/app/groq"]["ok"] is False
+    assert "revoker vault policy rotator --found" in checks["vault legacy/app/groq"]["next"]
+
+
 def test_a_search_that_was_stopped_goes_on_where_it_was(lab: Lab) -> None:
     plant(lab)
     first = lab.find("--mount", "secret", "--limit", "2")
@@ -190,6 +224,17 @@ def test_find_by_the_audit_log_tells_the_path_and_who_read_it(lab: Lab) -> None:
     assert lab.value not in said.out + said.err
 
 
+def test_a_part_that_is_empty_does_not_stop_the_search_by_the_audit_log(lab: Lab) -> None:
+    """An AWS key of an .env file has a part without a text, and the server hashes no empty text."""
+    ids, keys = samples.chars(string.ascii_uppercase, 16), samples.chars(samples.ALNUM, 40)
+    (lab.space.folder / "aws.env").write_text(f"AWS_ACCESS_KEY_ID=AKIA{ids}\nAWS_SECRET_ACCESS_KEY={keys}\n")
+    assert lab.space.cli("ingest", "aws.env").code == 0
+    lab.put("secret/data/aws", {"data": {"id": f"AKIA{ids}", "key": keys}})
+    said = lab.find("--audit-log", str(lab.log), "--kind", "aws_access_key")
+    assert said.code == 0, said.err
+    assert {one["path"] for one in said.json["accesses"]} == {"secret/data/aws"}
+
+
 def test_an_audit_log_of_another_device_or_with_broken_lines(lab: Lab, tmp_path: Path) -> None:
     import gzip
 
@@ -207,6 +252,8 @@ def test_usage(lab: Lab) -> None:
     assert lab.find("--audit-log", "x", "--newest").code == 2
     assert lab.find("--kind", "stripe_secret_key").code == 2
     assert lab.space.cli("vault", "policy", "king").code == 2
+    for flag in ("--found", "--handover"):
+        assert "for the rotator" in lab.space.cli("vault", "policy", "killer", flag).err
     plant(lab)
     lab.find()
     made = lab.space.cli("vault", "policy", "rotator", "--found")

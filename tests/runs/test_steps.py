@@ -16,7 +16,7 @@ from revoker.runs import people, steps, work
 from revoker.runs.apply import apply
 from revoker.runs.engine import launch
 from revoker.runs.plan import make_plan
-from revoker.store import canaries, events, orphans, runs, switches
+from revoker.store import canaries, events, homes, orphans, runs, switches
 from revoker.store import credentials as rows_of
 from revoker.store.credentials import Selection
 from tests.runs.conftest import Build, Site, utc_now
@@ -119,6 +119,16 @@ def test_a_rotation(vaulted: Site, bao: OpenBao) -> None:
     assert key.value not in str(runs.journal(vaulted.store, row.id))
     assert new["data"]["KEY"] not in str(runs.journal(vaulted.store, row.id))
     sound(vaulted)
+
+
+def test_the_path_is_no_home_of_the_leaked_value_any_more(vaulted: Site, bao: OpenBao) -> None:
+    """`show` and `vault policy --found` would name it for ever; a place that was not rotated stays on the list."""
+    _, fingerprint = leak(vaulted, bao)
+    run_id = start(vaulted)
+    for path in ("secret/fakery", "secret/elsewhere"):
+        homes.record(vaulted.store, path, [homes.Home(fingerprint, path, "KEY", "secret", 2, (1,), True, "scan", utc_now())])
+    assert go(vaulted, run_id).state == "done"
+    assert [one.path for one in homes.homes_of(vaulted.store, [fingerprint])[fingerprint]] == ["secret/elsewhere"]
 
 
 def test_a_first_version(vaulted: Site, bao: OpenBao) -> None:
