@@ -55,6 +55,7 @@ def _action(id: str, effect: Effect, run: Mutation, right: str, seen: Observer |
         siblings=keys.siblings if effect is Effect.ISSUE else None,
         confirm="disable and enable a test account, and see how long its keys still get tokens",
         experimental=id.endswith("_account"),  # it stops every other key of the account too: only when the operator allows that
+        leaves=(keys.LISTED,) if effect is Effect.SUSPEND else (),  # the public list shows what is there, disabled or not
     )
 
 
