@@ -45,35 +45,34 @@ async def by_record(
 ) -> Verdict:
     """The verdict; or, of a live answer that our suspension leaves, `suspended_by_us` where the record shows that it is in effect.
 
-    Never raises.
+    Never raises: what cannot be looked up shows nothing.
     """
     leaves = {reason for action in kind.actions for reason in action.leaves}
     if verdict.validity is not Validity.LIVE or verdict.reason not in leaves or not is_held(row.status, row.contained_at):
         return verdict
-    last = next(suspensions(store, row.fingerprint, kind, cred), None)
-    if last is None or verdict.reason not in last.action.leaves or not _may_look(store, settings, kind, last.action):
-        return verdict
-    shown = await _is_in_effect(last, AsAuthority(pool.reader(catalog.provider_of(kind.id)), cred, {}))
-    return replace(verdict, reason=SUSPENDED_BY_US) if shown else verdict
+    try:
+        last = next(suspensions(store, row.fingerprint, kind, cred), None)
+        if last is not None and verdict.reason in last.action.leaves and _may_look(store, settings, kind, last.action):
+            # A memory of its own: the record is read anew each time, since an answer from before shows nothing.
+            api = AsAuthority(pool.reader(catalog.provider_of(kind.id)), cred, {})
+            return replace(verdict, reason=SUSPENDED_BY_US) if await _is_in_effect(last, api) else verdict
+    except RevokerError as error:
+        log.warning("suspension_not_seen", fingerprint=cred.fingerprint, kind=kind.id, error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - a provider file's bug must not end the sweep of all others
+        log.error("suspension_check_crashed", fingerprint=cred.fingerprint, kind=kind.id, error=type(error).__name__)  # noqa: TRY400
+    return verdict
 
 
 def _may_look(store: Store, settings: Settings, kind: Kind, action: Action) -> bool:
     """False without an authority, and for one that leaked itself: whoever holds it could have written the record."""
     provider = catalog.provider_of(kind.id)
-    named = bool(action.authority) and action.authority in settings.authority.get(provider.id, {})
+    named = action.authority in settings.authority.get(provider.id, {})
     return named and not responder.leaked(store, settings, provider)
 
 
 async def _is_in_effect(last: Suspension, api: AsAuthority) -> bool:
-    """True only when the record says so. Nothing that was answered before counts: it is read anew each time."""
-    mark, observe = last.target.credential.fingerprint, last.action.observe
-    try:
-        return observe is not None and await observe(last.target, api.as_reader()) is True
-    except RevokerError as error:
-        log.warning("suspension_not_seen", fingerprint=mark, error=type(error).__name__)
-    except Exception as error:  # noqa: BLE001 - a provider file's bug must not end the sweep of all others
-        log.error("suspension_check_crashed", fingerprint=mark, error=type(error).__name__)  # noqa: TRY400
-    return False
+    """True only when the record says so; an observer that cannot tell says nothing."""
+    return last.action.observe is not None and await last.action.observe(last.target, api.as_reader()) is True
 
 
 def suspensions(store: Store, fingerprint: str, kind: Kind, cred: Credential) -> Iterator[Suspension]:

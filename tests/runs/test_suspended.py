@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from revoker import catalog, responder
+from revoker import catalog, responder, suspended
 from revoker.config import Settings
-from revoker.errors import ActionFailed
+from revoker.errors import ActionFailed, UsageError
 from revoker.lab.fakes import Fake, FakeKey, fakes
 from revoker.lab.samples import make
 from revoker.model import SUSPENDED_BY_US, Bound, Effect, Status, Validity, Verdict
@@ -274,6 +274,13 @@ def looked(place: Place, observe: Look | None, *, row: Any = None, last: dict[st
     return asyncio.run(made).reason
 
 
+def raising(error: Exception) -> Callable[..., Iterator[Any]]:
+    def suspensions(*_: object) -> Iterator[Any]:
+        raise error
+
+    return suspensions
+
+
 def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place) -> None:
     seen: list[tuple[str, str, Any]] = []
 
@@ -303,6 +310,10 @@ def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place) -> Non
     ):
         assert looked(contained, says(True), **cast("Any", other)) == "ip_restricted", other
     assert looked(contained, None) == "ip_restricted"
+    for error in (UsageError("its plan has gone"), ValueError("a bug")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(suspended, "suspensions", raising(error))
+            assert looked(contained, says(True)) == "ip_restricted", "a sweep goes on"
     assert not seen
 
 
