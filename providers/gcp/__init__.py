@@ -42,12 +42,13 @@ USER_FILE = r"\s*\{" + PART % ("type", "authorized_user") + PART % ("refresh_tok
 
 
 def _action(id: str, effect: Effect, run: Mutation, right: str, seen: Observer | None, undo: str | None = None) -> Action:
+    looks = f", iam.{right.partition('.')[0]}.get" if seen else ""
     return Action(
         id,
         effect,
         run,
         keys.bind,
-        f"iam.{right}",
+        f"iam.{right}{looks}",
         ACCOUNT_DOCS if id.endswith("_account") else KEY_DOCS,
         authority="access_token",
         undo=undo,

@@ -49,7 +49,7 @@ LOOK = "apikeys.keys.list and apikeys.keys.getKeyString"
 
 def _action(id: str, run: Mutation, effect: Effect, right: str, undo: str, *, seen: Observer | None = None) -> Action:
     binder, lister = (bind_standard, siblings) if effect is Effect.ISSUE else (bind, None)
-    needs = f"apikeys.keys.{right}, {LOOK}"
+    needs = f"apikeys.keys.{right}, apikeys.keys.get, {LOOK}"
     return Action(
         id,
         effect,
