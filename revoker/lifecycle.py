@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from revoker.model import Effect, Status, Validity, Verdict
+from revoker.model import SUSPENDED_BY_US, Effect, Status, Validity, Verdict
 from revoker.sdk.shapes import Propagation
 
 DEAD_CHECKS = (timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=30), timedelta(days=90))
@@ -43,6 +43,8 @@ def after_verdict(life: Life, verdict: Verdict, propagation: Propagation, now: d
     seen = replace(life, validity=verdict.validity, reason=verdict.reason, checked_at=now)
     if verdict.validity is Validity.LIVE:
         after = _accepted(seen, now)
+        if verdict.reason == SUSPENDED_BY_US and is_held(life.status, life.contained_at):
+            after = replace(after, status=Status.CONTAINED)
     elif verdict.validity is Validity.DEAD:
         after = _refused(seen, propagation, now, offline=verdict.evidence is None)
     elif verdict.validity is Validity.SKIPPED:
@@ -62,6 +64,11 @@ def after_change(life: Life, effect: Effect, now: datetime, *, acked: bool = Tru
     if effect is Effect.RESTORE:
         return replace(_fresh_streak(life), status=Status.LIVE, acked_at=now, contained_at=None, next_check_at=now)
     return life
+
+
+def is_held(status: Status, contained_at: datetime | None) -> bool:
+    """True for one that we suspended, and neither restored nor revoked since: `contained`, or taken for live again by its answers."""
+    return contained_at is not None and status in (Status.CONTAINED, Status.LIVE)
 
 
 def spacing(propagation: Propagation) -> timedelta:

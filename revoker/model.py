@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 CANDIDATES = "candidates"  # the public part that lists the other kinds a value may be of; empty once a report named it
+SUSPENDED_BY_US = "suspended_by_us"  # the reason of a live answer to one that our own suspension holds, by its provider's record
 
 
 class Validity(StrEnum):

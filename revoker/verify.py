@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from revoker import catalog, gate
+from revoker import catalog, gate, suspended
 from revoker.config import Settings
 from revoker.doubt import doubted
 from revoker.errors import EgressRefused, RevokerError
@@ -181,7 +181,7 @@ class _Sweep:
                     continue
                 if job.claim.canary and gate.is_canary(job.kind, job.cred, self.settings, self.clock()):
                     self.canaries.append(job.row.fingerprint)
-                verdict = self._doubted(job, await check(pool, job.kind, job.cred))
+                verdict = await self._by_record(pool, job, self._doubted(job, await check(pool, job.kind, job.cred)))
                 self.asked += 1
                 if job.row.status is Status.LIVE:
                     known_live.append((job.row, verdict))
@@ -207,6 +207,10 @@ class _Sweep:
             accepted_once=job.row.live_at is not None,
             places=lambda: rows_of.locations(self.store, job.row.fingerprint),
         )
+
+    async def _by_record(self, pool: Pool, job: _Job, verdict: Verdict) -> Verdict:
+        """Tell what our own suspension holds from what is accepted again."""
+        return await suspended.by_record(self.store, self.settings, pool, job.row, kind=job.kind, cred=job.cred, verdict=verdict)
 
     def _workers(self, provider_id: str, wanted: int) -> int:
         """As many as the provider's budget lets be under way, so that no slow provider holds all places."""

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revoker.lifecycle import DEAD_CHECKS, Life, after_change, after_verdict, spacing
-from revoker.model import Effect, Evidence, Status, Validity, Verdict
+from revoker.lifecycle import DAY, DEAD_CHECKS, Life, after_change, after_verdict, is_held, spacing
+from revoker.model import SUSPENDED_BY_US, Effect, Evidence, Status, Validity, Verdict
 from revoker.sdk import Propagation
 
 START = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)
@@ -75,6 +75,55 @@ def test_unknown_neither_counts_nor_breaks_the_streak() -> None:
 def test_a_dead_key_that_is_accepted_again_is_live() -> None:
     life = run(Life(), (0, DEAD), (60, LIVE))
     assert (life.status, life.dead_at) == (Status.LIVE, None)
+
+
+HELD = said(Validity.LIVE, SUSPENDED_BY_US)
+
+
+def test_one_that_the_record_shows_as_suspended_by_us_stays_contained_whatever_its_check_says() -> None:
+    life = run(Life(), (0, LIVE), (1, Effect.SUSPEND), (2, DEAD), (3, HELD))
+    assert (life.status, life.contained_at, life.validity, life.reason) == (
+        Status.CONTAINED,
+        at(1),
+        Validity.LIVE,
+        SUSPENDED_BY_US,
+    )
+    assert (life.refusals, life.refused_at) == (0, None), "it was accepted: no streak goes on"
+    assert life.next_check_at == at(3) + DAY
+
+
+def test_one_that_was_taken_for_accepted_is_contained_again_when_the_record_shows_it() -> None:
+    life = run(Life(), (0, LIVE), (1, Effect.SUSPEND), (2, LIVE))
+    assert life.status is Status.LIVE
+    again = run(life, (3, HELD))
+    assert (again.status, again.contained_at) == (Status.CONTAINED, at(1))
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        ([(0, LIVE)], Status.LIVE),
+        ([(0, LIVE), (1, Effect.SUSPEND), (2, Effect.RESTORE)], Status.LIVE),
+        ([(0, LIVE), (1, Effect.SUSPEND), (2, Effect.REVOKE)], Status.DYING),
+        ([(0, DEAD)], Status.LIVE),
+    ],
+    ids=["never suspended", "restored", "revoked", "dead"],
+)
+def test_no_record_makes_contained_what_we_do_not_hold_suspended(
+    events: list[tuple[float, Verdict | Effect]], status: Status
+) -> None:
+    assert run(run(Life(), *events), (9, HELD)).status is status
+
+
+def test_what_we_hold_suspended() -> None:
+    assert [status for status in Status if is_held(status, START)] == [Status.LIVE, Status.CONTAINED]
+    assert not any(is_held(status, None) for status in Status)
+
+
+def test_the_word_of_a_record_alone_makes_no_other_answer_good_news() -> None:
+    suspended = run(Life(), (0, LIVE), (1, Effect.SUSPEND))
+    assert run(suspended, (2, said(Validity.DEAD, SUSPENDED_BY_US))).refusals == 1
+    assert run(suspended, (2, said(Validity.UNKNOWN, SUSPENDED_BY_US))).unknowns == 1
 
 
 def test_a_suspended_key_is_contained_not_dead() -> None:

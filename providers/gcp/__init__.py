@@ -42,12 +42,13 @@ USER_FILE = r"\s*\{" + PART % ("type", "authorized_user") + PART % ("refresh_tok
 
 
 def _action(id: str, effect: Effect, run: Mutation, right: str, seen: Observer | None, undo: str | None = None) -> Action:
+    looks = f", iam.{right.partition('.')[0]}.get" if seen else ""
     return Action(
         id,
         effect,
         run,
         keys.bind,
-        f"iam.{right}",
+        f"iam.{right}{looks}",
         ACCOUNT_DOCS if id.endswith("_account") else KEY_DOCS,
         authority="access_token",
         undo=undo,
@@ -55,6 +56,7 @@ def _action(id: str, effect: Effect, run: Mutation, right: str, seen: Observer |
         siblings=keys.siblings if effect is Effect.ISSUE else None,
         confirm="disable and enable a test account, and see how long its keys still get tokens",
         experimental=id.endswith("_account"),  # it stops every other key of the account too: only when the operator allows that
+        leaves=(keys.LISTED,) if effect is Effect.SUSPEND else (),  # the public list shows what is there, disabled or not
     )
 
 

@@ -46,6 +46,7 @@ from revoker.sdk import (
 IAM = "iam.googleapis.com"
 PUBLIC = "www.googleapis.com"
 KEY_ID = r"[0-9a-f]{40}"
+LISTED = "listed"  # it is there; whether it is disabled only the authority can see
 BEGIN = "-----BEGIN CERTIFICATE-----"
 
 
@@ -114,7 +115,7 @@ ANSWERS = (
     decided(Validity.DEAD, "no_such_account", "the service account is not there", status=404),
     decided(Validity.DEAD, "not_listed", "the key's id is not in the public list of the account's certificates", status=200),
     decided(Validity.UNKNOWN, "another_key", "the listed certificate is of another private key", status=200),
-    decided(Validity.LIVE, "listed", "the certificate of this very key is listed; a disabled account's is too", status=200),
+    decided(Validity.LIVE, LISTED, "the certificate of this very key is listed; a disabled account's is too", status=200),
 )
 
 
@@ -135,7 +136,7 @@ async def verify(cred: Credential, api: Reader) -> Verdict:
         return Verdict(Validity.DEAD, "not_listed", seen)
     if not same_key(file, rows[key_id]):
         return Verdict(Validity.UNKNOWN, "another_key", seen)
-    return Verdict(Validity.LIVE, "listed", seen, Identity(text(file, "project_id"), text(file, "client_email")))
+    return Verdict(Validity.LIVE, LISTED, seen, Identity(text(file, "project_id"), text(file, "client_email")))
 
 
 def same_key(file: dict[str, Any], certificate: str) -> bool:

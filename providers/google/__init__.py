@@ -10,12 +10,14 @@ from revoker.providers.google.keys import (
     ADMIN_DOCS,
     ANSWERS,
     DOCS,
+    ELSEWHERE,
     HOST,
     bind,
     bind_standard,
     by_key,
     check_authority,
     is_deleted,
+    is_noted,
     is_suspended,
     issue,
     reason,
@@ -47,8 +49,20 @@ LOOK = "apikeys.keys.list and apikeys.keys.getKeyString"
 
 def _action(id: str, run: Mutation, effect: Effect, right: str, undo: str, *, seen: Observer | None = None) -> Action:
     binder, lister = (bind_standard, siblings) if effect is Effect.ISSUE else (bind, None)
-    needs = f"apikeys.keys.{right}, {LOOK}"
-    return Action(id, effect, run, binder, needs, ADMIN_DOCS, authority="access_token", undo=undo, observe=seen, siblings=lister)
+    needs = f"apikeys.keys.{right}, apikeys.keys.get, {LOOK}"
+    return Action(
+        id,
+        effect,
+        run,
+        binder,
+        needs,
+        ADMIN_DOCS,
+        authority="access_token",
+        undo=undo,
+        observe=seen,
+        siblings=lister,
+        leaves=(ELSEWHERE,) if effect is Effect.SUSPEND else (),
+    )
 
 
 PROVIDER = Provider(
@@ -85,7 +99,7 @@ PROVIDER = Provider(
             offline=(example_value,),
             actions=(
                 _action("suspend", suspend, Effect.SUSPEND, "update", "restore", seen=is_suspended),
-                _action("restore", restore, Effect.RESTORE, "update", "suspend", seen=opposite(is_suspended)),
+                _action("restore", restore, Effect.RESTORE, "update", "suspend", seen=opposite(is_noted)),
                 _action("revoke", revoke, Effect.REVOKE, "delete", "undelete", seen=is_deleted),
                 _action("undelete", undelete, Effect.RESTORE, "undelete", "revoke", seen=opposite(is_deleted)),
                 _action("issue", issue, Effect.ISSUE, "create", "revoke"),

@@ -46,11 +46,13 @@ KEY_NAME = r"projects/[\w:.-]+/locations/global/keys/[\w-]+"
 BEFORE = "revoker-restrictions-before"  # the annotation that remembers what a suspension replaced
 NOBODY = {"serverKeyRestrictions": {"allowedIps": ["127.0.0.1"]}}
 READY_TRIES = 60  # looks at a new key, paced by the budget, before its answer counts as lost
-BLOCKED = ("SERVICE", "HTTP_REFERRER", "IP_ADDRESS", "ANDROID_APP", "IOS_APP")
+BLOCKED = ("SERVICE", "HTTP_REFERRER", "ANDROID_APP", "IOS_APP")
+ELSEWHERE = "ip_restricted"  # what our suspension leaves: the key is known, and this address may not use it
 
 ANSWERS = (
     live(200, has=["models"]),
     dead(400, codes=["API_KEY_INVALID"]),
+    live(403, ELSEWHERE, codes=["API_KEY_IP_ADDRESS_BLOCKED"]),
     live(403, "restricted", codes=[*(f"API_KEY_{what}_BLOCKED" for what in BLOCKED), "SERVICE_DISABLED"]),
     live(403, "blocked", says="reported as leaked"),  # blocked at Gemini alone: the key is still there
     unsure(401, "wrong_endpoint", codes=["ACCESS_TOKEN_TYPE_UNSUPPORTED"]),
@@ -149,12 +151,15 @@ async def patch(bound: Bound, api: Writer, restrictions: object, annotations: ob
 
 
 async def suspend(bound: Bound, api: Writer) -> Receipt:
-    """Let only this machine's own address use the key; what was allowed before is kept in an annotation."""
+    """Let nobody but a machine's own address use the key; what was allowed before is kept in an annotation.
+
+    A note that is there already stays: it tells what was allowed before the first suspension, and somebody loosened that one since.
+    """
     now, notes = await noted(bound, api)
-    if now.status != 200 or BEFORE in notes:
+    if now.status != 200 or (BEFORE in notes and now.pick("restrictions") == NOBODY):
         return receipt("suspend", Effect.SUSPEND, bound, now, api.now, done=[], already=[200])
     before = json.dumps(now.pick("restrictions") or {})
-    reply = await patch(bound, api, NOBODY, notes | {BEFORE: before})
+    reply = await patch(bound, api, NOBODY, {BEFORE: before} | notes)
     return receipt("suspend", Effect.SUSPEND, bound, reply, api.now, done=[200])
 
 
@@ -171,10 +176,18 @@ async def restore(bound: Bound, api: Writer) -> Receipt:
     return receipt("restore", Effect.RESTORE, bound, reply, api.now, done=[200])
 
 
-async def is_suspended(bound: Bound, api: Reader) -> bool | None:
-    """Look for the note that a suspension leaves."""
+async def is_noted(bound: Bound, api: Reader) -> bool | None:
+    """Look for the note that a suspension leaves and a restoration takes away."""
     now = await ask(api, safe_id(bound.target, KEY_NAME))
     return text_at(now, f"annotations.{BEFORE}") is not None if text_at(now, "name") else None
+
+
+async def is_suspended(bound: Bound, api: Reader) -> bool | None:
+    """Look for our note and for exactly the restrictions that we set: others are another's, or ours that somebody loosened."""
+    now, notes = await noted(bound, api)
+    if now.status != 200 or now.trouble is not None or text_at(now, "name") is None:
+        return None
+    return isinstance(notes.get(BEFORE), str) and now.pick("restrictions") == NOBODY
 
 
 async def revoke(bound: Bound, api: Writer) -> Receipt:

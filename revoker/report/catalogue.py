@@ -12,6 +12,7 @@ from revoker.report.text import span
 from revoker.sdk import Action, Answer, Kind, Provider, declared, no_safe_check
 
 OTHERWISE = "any other answer (429, 5xx, a redirect, HTML, a broken body, a time-out)"
+SHOWN = "while the provider's own record, read by the authority, shows our suspension in effect"
 
 
 def document() -> dict[str, Any]:
@@ -166,6 +167,8 @@ def _action_lines(action: dict[str, Any]) -> list[tuple[str, str]]:
     made = [(f"action {action['id']}", f"{action['effect']} as {action['by']}; needs {action['needs']}{undo}{off}")]
     if action["experimental"]:
         made.append(("  to confirm", f"{action['confirm']}; then [limits] experimental = true"))
+    if action["leaves"]:
+        made.append(("  leaves", f"live, {' or '.join(action['leaves'])}: contained {SHOWN}"))
     return made
 
 
@@ -204,6 +207,7 @@ def _action(action: Action) -> dict[str, Any]:
         "authority": action.authority,
         "needs": action.needs,
         "undo": action.undo,
+        "leaves": list(action.leaves),
         "docs": action.docs,
     }
 

@@ -86,10 +86,14 @@ def _actions(actions: list[dict[str, Any]]) -> Iterator[str]:
             f"| [{one['id']}]({one['docs']}){mark} | {one['effect']} | {_who(one['by'], one['authority'])} "
             f"| {_cell(one['needs'])} | {one['undo'] or '-'} |"
         )
-    doubted = [one for one in actions if one["experimental"]]
-    if doubted:
-        yield ""
-    yield from (f"- To confirm {one['id']}: {one['confirm']}." for one in doubted)
+    notes = [f"- To confirm {one['id']}: {one['confirm']}." for one in actions if one["experimental"]]
+    notes += [f"- {_leaves(one)}" for one in actions if one["leaves"]]
+    yield from ["", *notes] if notes else ()
+
+
+def _leaves(action: dict[str, Any]) -> str:
+    answers = " or ".join(f"`{reason}`" for reason in action["leaves"])
+    return f"After {action['id']} the answer may be live ({answers}): it counts as contained {catalogue.SHOWN}."
 
 
 def _authority(provider: Provider) -> Iterator[str]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from revoker.errors import RevokerError
 from revoker.model import Effect, Status
 from revoker.runs import prove
-from revoker.runs.remembered import Suspension, is_alike, suspensions
+from revoker.runs.remembered import is_alike
 from revoker.store import credentials as rows_of
+from revoker.suspended import Suspension, suspensions
 
 if TYPE_CHECKING:
     from revoker.egress.http import Pool

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from revoker import verify
+from revoker import suspended, verify
 from revoker.errors import Parked
-from revoker.model import Credential, Status, Validity, Verdict
+from revoker.model import SUSPENDED_BY_US, Credential, Effect, Status, Validity, Verdict
 from revoker.runs import destination
 from revoker.runs.work import DONE, Done, Turn
 from revoker.store import credentials as rows_of
 from revoker.store.credentials import Selection
 
 if TYPE_CHECKING:
+    from revoker.egress.http import Pool
     from revoker.store.credentials import CredentialRow
 
 ASK_AGAIN = timedelta(hours=1)
@@ -22,12 +23,15 @@ SOON = 2.0  # seconds between looks at something that needs a moment to come int
 
 
 def look(turn: Turn) -> Done:
-    """`verify`: expect a credential to be live or dead, and give it the provider's propagation window to become so."""
+    """`verify`: expect a credential to be live or dead, and give it the provider's propagation window to become so.
+
+    Right after a suspension, one that the provider's record shows as suspended by us is as good as refused.
+    """
     cred = destination.new_credential(turn) if turn.step["of"] == "new" else turn.credential
     verdict = check(turn, cred)
     if turn.step["of"] == "old":
         record(turn, verdict)
-    if verdict.validity.value == turn.step["expect"]:
+    if verdict.validity.value == turn.step["expect"] or (turn.step["expect"] == "dead" and is_contained(turn, verdict)):
         turn.settle({"result": "done", "validity": verdict.validity.value, "reason": verdict.reason})
         return DONE
     started = _since(turn)
@@ -58,8 +62,24 @@ def prove(turn: Turn) -> Done:
 
 
 def check(turn: Turn, cred: Credential) -> Verdict:
-    """Ask the provider once about a credential."""
-    return turn.ask(lambda pool: verify.check(pool, turn.kind, cred))
+    """Ask the provider once about a credential; of a suspended one that it answers as live, its record too."""
+    return turn.ask(lambda pool: _check(turn, pool, cred))
+
+
+async def _check(turn: Turn, pool: Pool, cred: Credential) -> Verdict:
+    verdict = await verify.check(pool, turn.kind, cred)
+    if cred is not turn.credential:
+        return verdict
+    work = turn.work
+    return await suspended.by_record(work.store, work.settings, pool, row_of(turn), kind=turn.kind, cred=cred, verdict=verdict)
+
+
+def is_contained(turn: Turn, verdict: Verdict) -> bool:
+    """True for a suspended one while a suspension is the last that this run did to it: after a revocation it must be refused."""
+    steps = turn.entry["steps"]
+    before = [step["do"] for step in steps[: [step["id"] for step in steps].index(turn.step["id"])]]
+    touched = [do for do in before if do in (Effect.SUSPEND, Effect.RESTORE, Effect.REVOKE, "guide")]
+    return verdict.reason == SUSPENDED_BY_US and touched[-1:] == [Effect.SUSPEND]
 
 
 def record(turn: Turn, verdict: Verdict) -> None:

@@ -6,30 +6,18 @@ authority sees that it is suspended now. Anything less, and a person has to look
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from revoker.errors import RevokerError
-from revoker.model import Bound, Credential, Effect, Proof, Status, Unbound
+from revoker.model import Bound, Credential, Effect, Status, Unbound
 from revoker.runs.facts import Bindings
 from revoker.sdk.asking import Reader
 from revoker.sdk.shapes import Action, Kind
-from revoker.store import plans
-from revoker.store import runs as run_rows
 from revoker.store.credentials import CredentialRow
 from revoker.store.database import Store
+from revoker.suspended import Suspension, suspensions
 
 NEXT = (Effect.REVOKE, Effect.RESTORE, Effect.END_SESSIONS)
-
-
-@dataclass(frozen=True, slots=True)
-class Suspension:
-    """One suspension that the provider acknowledged."""
-
-    run_id: str
-    action: Action
-    target: Bound
 
 
 async def with_remembered(
@@ -63,24 +51,3 @@ async def _still_suspended(last: Suspension, reader: Reader) -> Bound | None:
     except RevokerError:
         return None
     return replace(last.target, how=f"bound when {last.run_id} suspended it, and seen suspended now") if seen else None
-
-
-def suspensions(store: Store, fingerprint: str, kind: Kind, cred: Credential) -> Iterator[Suspension]:
-    """What approved runs suspended, as it was planned, to look at it; the newest first."""
-    offered = {action.id: action for action in kind.actions if action.effect is Effect.SUSPEND}
-    for run in reversed(run_rows.list_runs(store, fingerprint=[fingerprint])):
-        document = plans.load_plan(store, run.plan_digest).document
-        steps: list[Mapping[str, Any]] = next(
-            (e["steps"] for e in document["credentials"] if e["fingerprint"] == fingerprint), []
-        )
-        done = {row.step for row in run_rows.journal(store, run.id) if _acknowledged(row)}
-        for step in (step for step in reversed(steps) if step["id"] in done):
-            if step["action"] not in offered:
-                return  # what is not offered any more cannot be looked at, and an older one is not what stands now
-            target = Bound(cred, step["target"], Proof(step["proof"]), step["how"], step["account"], dict(step["extra"]))
-            yield Suspension(run.id, offered[step["action"]], target)
-
-
-def _acknowledged(row: run_rows.JournalRow) -> bool:
-    said = (row.phase, row.data.get("result"), row.data.get("effect"))
-    return said == ("outcome", "done", Effect.SUSPEND.value)

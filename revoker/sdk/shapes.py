@@ -49,6 +49,9 @@ class Action:
     confirm: str = ""  # experimental: one line on how to confirm it, with a credential of one's own
     wide: str = ""  # what else it takes: only a playbook that names it uses it, and it needs the approvals of `delete`
     siblings: Lister | None = None  # issue: all that stand there now, so that a lost new one is found; None: cannot tell
+    leaves: tuple[
+        str, ...
+    ] = ()  # suspend: reasons of live answers that a suspended one still gets; `observe` tells it from a free one
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,10 @@ def test_providers_are_listed_and_shown(empty: Space) -> None:
     assert {"groq", "openai"} <= {one["id"] for one in listed}
     shown = empty.cli("providers", "show", "groq_api_key")
     assert "proof of death" in shown.out
+    suspended = " ".join(empty.cli("providers", "show", "google_api_key").out.split())
+    assert "leaves live, ip_restricted: contained while the provider's own record" in suspended
+    actions = empty.cli("providers", "show", "google_api_key", "--json").json["actions"]
+    assert {one["id"]: one["leaves"] for one in actions if one["leaves"]} == {"suspend": ["ip_restricted"]}
     assert empty.cli("providers", "show", "nothing").code == ExitCode.USAGE
     near = empty.cli("providers", "show", "groq_api_kee")
     assert (near.code, "did you mean groq_api_key?" in near.err) == (ExitCode.USAGE, True)

@@ -29,4 +29,5 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "revoker/store/plans.py": ("tests/store/test_plans.py",),
     "revoker/runs/facts.py": ("tests/runs/test_facts.py",),
     "revoker/runs/remembered.py": ("tests/runs/test_remembered.py",),
+    "revoker/suspended.py": ("tests/runs/test_suspended.py", "tests/runs/test_remembered.py"),
 }

@@ -343,6 +343,44 @@ def test_observers_tell_done_from_not_done() -> None:
     }
 
 
+NOBODY = {"serverKeyRestrictions": {"allowedIps": ["127.0.0.1"]}}
+NOTED = {"revoker-restrictions-before": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("body", "suspended", "restored"),
+    [
+        ({"annotations": NOTED, "restrictions": NOBODY}, True, False),
+        ({"annotations": {**NOTED, "team": "web"}, "restrictions": NOBODY}, True, False),
+        (
+            {"annotations": NOTED, "restrictions": {"serverKeyRestrictions": {"allowedIps": ["127.0.0.1", "192.0.2.1"]}}},
+            False,
+            False,
+        ),
+        (
+            {"annotations": NOTED, "restrictions": {**NOBODY, "apiTargets": [{"service": "maps-backend.googleapis.com"}]}},
+            False,
+            False,
+        ),
+        ({"annotations": NOTED}, False, False),
+        ({"annotations": {"team": "web"}, "restrictions": NOBODY}, False, True),
+        ({"restrictions": NOBODY}, False, True),
+        ({}, False, True),
+    ],
+    ids=["ours", "ours, and another note", "loosened", "another's too", "taken away", "another's", "another's, bare", "none"],
+)
+def test_a_google_key_is_suspended_by_our_note_and_our_restriction_together(
+    body: dict[str, object], suspended: bool, restored: bool
+) -> None:
+    """A note without the restriction that we set, or that restriction without our note, is no suspension of ours that holds."""
+    provider, known = OWNERS["google_api_key"]
+    name = "projects/42/locations/global/keys/key-1"
+    to = Bound(credential_of(known), name, Proof.UNIQUE_HASH, "for this test")
+    reader = FakeReader(provider, answers({f"/v2/{name}": {"name": name, **body}}), authority={"access_token": AUTHORITY})
+    looks = [action_of("google_api_key", id).observe for id in ("suspend", "restore")]
+    assert [run(look(to, reader)) for look in looks if look] == [suspended, restored]
+
+
 @pytest.mark.parametrize(("body", "gone"), [({"deleteTime": "2026-11-24T12:00:00Z"}, True), ({}, False)])
 def test_a_deleted_google_key_is_seen_as_deleted(body: dict[str, str], gone: bool) -> None:
     provider, known = OWNERS["google_api_key"]

@@ -8,11 +8,13 @@ import time
 import tomllib
 from datetime import date, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from revoker.model import Effect, Secret
-from revoker.sdk import Action, Kind, Provider, Reply, declared
+from revoker.model import SUSPENDED_BY_US, Bound, Effect, Proof, Secret, Validity
+from revoker.owned import AsAuthority
+from revoker.sdk import Action, Kind, Provider, Reader, Reply, declared
 from tests.providers.catalogue import ACTIONS, KINDS, PROVIDERS, REPLIES, SOURCES, labelled_elsewhere
 from tests.providers.fake_api import FakeReader, always, run
 from tests.providers.samples import credential_of, value_of
@@ -131,6 +133,45 @@ def test_an_action_says_whose_right_it_needs_and_how_it_is_taken_back(provider: 
         assert action.undo, "a suspension can be taken back; what cannot is a revocation"
     if action.effect is Effect.ISSUE:
         assert action.undo or action.replaces, "what was made must be revocable when it cannot be stored"
+
+
+@pytest.mark.parametrize(("provider", "kind", "action"), ALL_ACTIONS)
+def test_what_a_suspension_leaves_is_a_declared_live_answer_that_a_record_can_tell(
+    provider: Provider, kind: Kind, action: Action
+) -> None:
+    known = {answer.reason for answer in declared(kind) if answer.validity is Validity.LIVE}
+    assert set(action.leaves) <= known, "nothing else is ever the reason of a live answer"
+    if action.leaves:
+        assert action.effect is Effect.SUSPEND
+        assert action.observe is not None, "the answer alone shows nothing"
+        assert action.by == "authority", "only the operator's own record is believed"
+
+
+@pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)
+def test_no_answer_says_itself_that_a_suspension_of_ours_holds(provider: Provider, kind: Kind) -> None:
+    assert SUSPENDED_BY_US not in {answer.reason for answer in declared(kind)}
+
+
+TARGETS = {"google_api_key": "projects/42/locations/global/keys/key-1", "gcp_service_account_key": "ab" * 20}
+
+
+@pytest.mark.parametrize(("provider", "kind", "action"), [one for one in ACTIONS if one[2].leaves])
+def test_the_record_of_a_suspension_is_read_as_the_authority_alone(provider: Provider, kind: Kind, action: Action) -> None:
+    words = dict.fromkeys(provider.authority, "ours")
+    inner = FakeReader(provider, always(Reply("", 200, json={})), authority=words, settings=words)
+    to = Bound(credential_of(kind), TARGETS[kind.id], Proof.UNIQUE_HASH, "for this test", "acme", {"project": "acme"})
+    assert action.observe is not None
+    run(action.observe(to, AsAuthority(cast("Reader", inner), to.credential, {}).as_reader()))
+    assert [(sent.method, sent.bearer()) for sent in inner.sent] == [("GET", "ours")]
+
+
+def test_the_kinds_whose_suspended_ones_are_still_known() -> None:
+    found = {(kind.id, action.id): action.leaves for _, kind, action in ACTIONS if action.leaves}
+    assert found == {
+        ("google_api_key", "suspend"): ("ip_restricted",),
+        ("gcp_service_account_key", "suspend"): ("listed",),
+        ("gcp_service_account_key", "suspend_account"): ("listed",),
+    }
 
 
 @pytest.mark.parametrize(("provider", "kind"), ALL_KINDS)

@@ -61,7 +61,7 @@ TRAPS = [
     trap("400 API_KEY_INVALID is dead", "google_api_key", "dead", google(400, "API_KEY_INVALID")),
     trap("another 400 decides nothing", "google_api_key", "unknown", google(400, "SOMETHING_NEW")),
     trap("403 of an API that is blocked is live", "google_api_key", "live restricted", google(403, "API_KEY_SERVICE_BLOCKED")),
-    trap("403 of an address is live", "google_api_key", "live restricted", google(403, "API_KEY_IP_ADDRESS_BLOCKED")),
+    trap("403 of an address is live", "google_api_key", "live ip_restricted", google(403, "API_KEY_IP_ADDRESS_BLOCKED")),
     trap("403 SERVICE_DISABLED is live", "google_api_key", "live restricted", google(403, "SERVICE_DISABLED")),
     trap("403 reported as leaked is there still", "google_api_key", "live blocked", answer(403, {"error": {"message": "Your API key was reported as leaked."}})),
     trap("401 of an endpoint that wants OAuth decides nothing", "google_api_key", "unknown wrong_endpoint", google(401, "ACCESS_TOKEN_TYPE_UNSUPPORTED")),

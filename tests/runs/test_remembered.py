@@ -15,13 +15,14 @@ from revoker.model import Bound, Credential, Effect, Finding, Location, Secret, 
 from revoker.runs import steps
 from revoker.runs.apply import apply
 from revoker.runs.plan import Plan, make_plan
-from revoker.runs.remembered import suspensions, with_remembered
+from revoker.runs.remembered import with_remembered
 from revoker.sdk.asking import Reader
 from revoker.sdk.shapes import Action
 from revoker.store import credentials as rows_of
 from revoker.store import incidents, runs
 from revoker.store.credentials import Selection
 from revoker.store.plans import load_plan
+from revoker.suspended import suspensions
 from revoker.verify import verify
 from tests.runs.conftest import Build, Site, utc_now
 
