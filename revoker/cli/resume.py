@@ -33,7 +33,6 @@ def command(
     Exit code 12 while any run waits, 13 when one of these failed, else 0.
     """
     from revoker.report import json_document
-    from revoker.runs import moved as consumers
     from revoker.runs.worker import needs_postgresql
     from revoker.store import picking, runs
 
@@ -41,10 +40,7 @@ def command(
         raise UsageError("--done and --moved speak for runs by name, and none was named.", next="revoker runs lists them")
     session = session_of(ctx)
     chosen = [runs.get_run(session.store, one).id for one in run or ()]
-    for run_id in chosen if moved else ():
-        consumers.confirm(session.store, run_id, who=ingesting.name_of(by), now=now())
-    if done:
-        _confirm(session, chosen, ingesting.name_of(by))
+    _confirm(session, chosen, ingesting.name_of(by), done=done, moved=moved)
     followed = chosen or [row.id for row in runs.list_runs(session.store, state=running.OPEN)]
     if detach:
         needs_postgresql(session.store)
@@ -71,9 +67,13 @@ def _can_go_on(session: Session, *, force: bool) -> list[str]:
     return [row.id for row in runs.list_runs(session.store, state=("parked", "waiting") if force else ("parked",))]
 
 
-def _confirm(session: Session, run_ids: list[str], who: str) -> None:
+def _confirm(session: Session, run_ids: list[str], who: str, *, done: bool, moved: bool) -> None:
+    """Write down what a person says of these runs."""
+    from revoker.runs import moved as consumers
     from revoker.runs import people
     from revoker.store import runs
 
-    for run_id in run_ids:
+    for run_id in run_ids if moved else ():
+        consumers.confirm(session.store, run_id, who=who, now=now())
+    for run_id in run_ids if done else ():
         people.confirm(session.store, run_id, runs.get_run(session.store, run_id).step, who=who, now=now())
