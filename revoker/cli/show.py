@@ -43,6 +43,8 @@ def _tell(doc: Mapping[str, Any]) -> None:
     output.table(Table(("found in",), [(spot,) for spot in story.places(doc)]))
     for place in story.homes(doc):
         output.line(f"in Vault: {place}")
+    for place in story.successors(doc):
+        output.line(f"in its place: {place}")
     for run in doc["runs"]:
         output.line(
             f"run {run['id']}: {run['playbook']}, {run['state']}, step {run['step'] or '-'} {run['message'] or ''}".rstrip()

@@ -10,7 +10,7 @@ from revoker.egress.line import Answer
 from revoker.egress.replies import parse_json
 from revoker.errors import AuthorityError, ConfigError, OutcomeUnknown, Parked, RevokerError
 
-RESUME = "revoker resume, when Vault is back"
+RESUME = "when Vault is back, the same command again; runs that parked go on with revoker resume"
 PARTS = ("data", "auth", "wrap_info")
 NOTHING_CHANGED = "nothing was changed in Vault"
 

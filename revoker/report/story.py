@@ -184,6 +184,15 @@ def homes(credential: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def successors(credential: Mapping[str, Any]) -> list[str]:
+    """Where the credentials stand in Vault that were made in place of it."""
+    rows = [(run["id"], row["data"]) for run in credential["runs"] for row in run["journal"] if row["phase"] == "outcome"]
+    made = [(run, data) for run, data in rows if data.get("result") == "done" and data.get("path") and data.get("fingerprint")]
+    return [
+        clean(f"{data['path']}{' version ' + str(data['version']) if data.get('version') else ''} ({run})") for run, data in made
+    ]
+
+
 def timeline(credential: Mapping[str, Any]) -> list[Event]:
     """What happened to a credential, in order."""
     times = credential["times"]
@@ -245,7 +254,7 @@ def _place(spot: Mapping[str, Any]) -> str:
 
 def _receipt(receipt: Mapping[str, Any]) -> str:
     done = "was so already" if receipt["already"] else "done"
-    answer = f" ({receipt['host']} {receipt['status']})" if receipt["host"] else ""
+    answer = f" ({receipt['host']} {receipt['status'] or ''})".replace(" )", ")") if receipt["host"] else ""
     return f"{receipt['effect']}: {receipt['action']} on {receipt['target']} {done}{answer}"
 
 

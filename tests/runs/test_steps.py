@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from revoker import audit
+from revoker.cli.app import run as cli
 from revoker.lab.servers import OpenBao, bao_call
 from revoker.model import Status
 from revoker.playbook import parse
@@ -121,7 +122,9 @@ def test_a_rotation(vaulted: Site, bao: OpenBao) -> None:
     sound(vaulted)
 
 
-def test_the_path_is_no_home_of_the_leaked_value_any_more(vaulted: Site, bao: OpenBao) -> None:
+def test_the_path_is_no_home_of_the_leaked_value_any_more(
+    vaulted: Site, bao: OpenBao, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`show` and `vault policy --found` would name it for ever; a place that was not rotated stays on the list."""
     _, fingerprint = leak(vaulted, bao)
     run_id = start(vaulted)
@@ -129,6 +132,9 @@ def test_the_path_is_no_home_of_the_leaked_value_any_more(vaulted: Site, bao: Op
         homes.record(vaulted.store, path, [homes.Home(fingerprint, path, "KEY", "secret", 2, (1,), True, "scan", utc_now())])
     assert go(vaulted, run_id).state == "done"
     assert [one.path for one in homes.homes_of(vaulted.store, [fingerprint])[fingerprint]] == ["secret/elsewhere"]
+    capsys.readouterr()
+    cli(["show", fingerprint, "--config", str(vaulted.config)])
+    assert f"in its place: secret/fakery version {vault_value(bao)['metadata']['version']} ({run_id})" in capsys.readouterr().out
 
 
 def test_a_first_version(vaulted: Site, bao: OpenBao) -> None:
