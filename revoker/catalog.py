@@ -134,7 +134,9 @@ def candidates(
     return tuple(
         kind
         for kind in others
-        if known.kinds[kind].ambiguous == known.kinds[first].ambiguous and (kind in said) == (first in said)
+        if known.kinds[kind].ambiguous == known.kinds[first].ambiguous
+        and (kind in said) == (first in said)
+        and not (known.kinds[kind].fallback and known.owners[kind] is known.owners[first])  # a vendor's own known form is sure
     )
 
 

@@ -169,6 +169,14 @@ def test_the_public_service_ties_only_when_it_was_the_one_that_was_asked() -> No
         assert (verdict.validity is Validity.DEAD) is dead
 
 
+@pytest.mark.parametrize(("kind", "validity"), [("openai_project_key", Validity.DEAD), ("openai_other_key", Validity.UNKNOWN)])
+def test_an_openai_key_of_a_form_that_is_not_known_may_be_cut_off(kind: str, validity: Validity) -> None:
+    provider, known = catalog.providers()["openai"], catalog.kinds()[kind]
+    cred, said = Credential(kind, "fp_1", Secret("made-up")), refused("api.openai.com")
+    assert doubted(provider, known, cred, said, Settings(), accepted_once=False, places=list).validity is validity
+    assert doubted(provider, known, cred, said, Settings(), accepted_once=True, places=list).validity is Validity.DEAD
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [

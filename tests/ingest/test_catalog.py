@@ -129,6 +129,22 @@ def test_every_form_of_a_vendors_keys_is_of_one_kind(value: str, kind: str) -> N
     assert (catalog.name_kinds(value), catalog.candidates(value)) == ((kind,), ())
 
 
+OPENAI = "T3Blbk" + "FJ"  # the mark in each of their keys
+
+
+@pytest.mark.parametrize("label", [None, "openai-api-key"])
+def test_an_openai_key_of_a_form_that_is_not_known_is_openais_and_one_of_a_known_form_is_sure(label: str | None) -> None:
+    for beginning, length, kind in (
+        ("sk-proj-", 74, "openai_project_key"),
+        ("sk-", 20, "openai_user_key"),
+        ("sk-proj-", 60, "openai_other_key"),
+        ("sk-new_sort-", 30, "openai_other_key"),
+    ):
+        value = f"{beginning}{'a1' * (length // 2)}{OPENAI}{'2b' * (length // 2)}"
+        assert catalog.name_kinds(value, label=label, scanner="gitleaks")[0] == kind
+        assert catalog.candidates(value, label=label, scanner="gitleaks") == ()
+
+
 def test_a_variable_of_azure_names_an_old_client_secret_and_no_key_of_azure_openai() -> None:
     secret, key = (WORD * 3)[:33], HEX * 2
     assert catalog.name_kinds(secret, variable="AZURE_CLIENT_SECRET") == ("azure_entra_legacy_secret",)
