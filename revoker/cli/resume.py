@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -37,10 +38,8 @@ def command(
     from revoker.runs.worker import needs_postgresql
     from revoker.store import picking, runs
 
-    if (done or moved) and not run:
-        raise UsageError("--done and --moved speak for runs by name, and none was named.", next="revoker runs lists them")
     session = session_of(ctx)
-    chosen = [runs.get_run(session.store, one).id for one in run or ()]
+    chosen = _named(session, run or (), said=done or moved)
     for run_id in chosen if moved else ():
         consumers.confirm(session.store, run_id, who=ingesting.name_of(by), now=now())
     if done:
@@ -62,6 +61,15 @@ def command(
             output.table(listing.runs(rows))
         output.line(f"{running.states(rows)}; {len(left)} of all runs are not at their end.")
     return outcome.of_runs(row.state for row in (*rows, *left))
+
+
+def _named(session: Session, names: Sequence[str], *, said: bool) -> list[str]:
+    """The whole ids of the runs that were named. Raises UsageError when somebody speaks for runs and names none."""
+    from revoker.store import runs
+
+    if said and not names:
+        raise UsageError("--done and --moved speak for runs by name, and none was named.", next="revoker runs lists them")
+    return [runs.get_run(session.store, one).id for one in names]
 
 
 def _can_go_on(session: Session, *, force: bool) -> list[str]:
