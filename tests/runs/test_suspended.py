@@ -289,7 +289,7 @@ def raising(error: Exception) -> Callable[..., Iterator[Any]]:
     return suspensions
 
 
-def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place) -> None:
+def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place, capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[tuple[str, str, Any]] = []
 
     def says(answer: object) -> Look:
@@ -306,6 +306,8 @@ def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place) -> Non
     assert {(target, mark) for target, mark, _ in seen} == {(NAME.removeprefix("/v2/"), contained.fingerprint)}
     assert all(isinstance(api, AsAuthority) for _, _, api in seen), "it can send nothing of the secret, and change nothing"
     seen.clear()
+    configure(json=True)
+    capsys.readouterr()
     row = contained.site.row(contained.fingerprint)
     for other in (
         {"row": replace(row, status=Status.DYING)},
@@ -321,6 +323,7 @@ def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place) -> Non
         assert looked(contained, says(True), **cast("Any", other)) == "ip_restricted", other
     assert looked(contained, None) == "ip_restricted"
     assert not seen
+    assert capsys.readouterr().err == "", "there is nothing to look at, and no error in that"
 
 
 @pytest.mark.parametrize(
