@@ -15,6 +15,7 @@ from revoker.config import Settings
 from revoker.errors import ActionFailed, UsageError
 from revoker.lab.fakes import Fake, FakeKey, fakes
 from revoker.lab.samples import make
+from revoker.log import configure
 from revoker.model import SUSPENDED_BY_US, Bound, Effect, Status, Validity, Verdict
 from revoker.owned import AsAuthority
 from revoker.recheck import recheck
@@ -253,7 +254,14 @@ def test_contained_is_enough_for_a_step_only_right_after_the_suspension(before: 
 Look = Callable[[Bound, Reader], Awaitable[bool | None]]
 
 
-def looked(place: Place, observe: Look | None, *, row: Any = None, last: dict[str, Any] | None = None) -> str:
+def looked(
+    place: Place,
+    observe: Look | None,
+    *,
+    row: Any = None,
+    last: dict[str, Any] | None = None,
+    validity: Validity = Validity.LIVE,
+) -> str:
     """The reason that comes of a live answer when the record's observer is this one."""
 
     def with_it(action: Action) -> Action:
@@ -269,7 +277,7 @@ def looked(place: Place, observe: Look | None, *, row: Any = None, last: dict[st
         row or place.site.row(place.fingerprint),
         kind=kind,
         cred=cred,
-        verdict=Verdict(Validity.LIVE, "ip_restricted"),
+        verdict=Verdict(validity, "ip_restricted"),
     )
     return asyncio.run(made).reason
 
@@ -281,7 +289,7 @@ def raising(error: Exception) -> Callable[..., Iterator[Any]]:
     return suspensions
 
 
-def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place) -> None:
+def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place, capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[tuple[str, str, Any]] = []
 
     def says(answer: object) -> Look:
@@ -298,6 +306,8 @@ def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place) -> Non
     assert {(target, mark) for target, mark, _ in seen} == {(NAME.removeprefix("/v2/"), contained.fingerprint)}
     assert all(isinstance(api, AsAuthority) for _, _, api in seen), "it can send nothing of the secret, and change nothing"
     seen.clear()
+    configure(json=True)
+    capsys.readouterr()
     row = contained.site.row(contained.fingerprint)
     for other in (
         {"row": replace(row, status=Status.DYING)},
@@ -307,14 +317,29 @@ def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place) -> Non
         {"last": {"leaves": ("restricted",)}},
         {"last": {"authority": ""}},
         {"last": {"id": "of_old"}},
+        {"validity": Validity.DEAD},
+        {"validity": Validity.UNKNOWN},
     ):
         assert looked(contained, says(True), **cast("Any", other)) == "ip_restricted", other
     assert looked(contained, None) == "ip_restricted"
-    for error in (UsageError("its plan has gone"), ValueError("a bug")):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(suspended, "suspensions", raising(error))
-            assert looked(contained, says(True)) == "ip_restricted", "a sweep goes on"
     assert not seen
+    assert capsys.readouterr().err == "", "there is nothing to look at, and no error in that"
+
+
+@pytest.mark.parametrize(
+    ("error", "event"),
+    [(UsageError("its plan has gone"), "suspension_not_seen"), (ValueError("words of it"), "suspension_check_crashed")],
+)
+def test_a_look_that_fails_ends_no_sweep_and_is_logged_without_its_words(
+    contained: Place, error: Exception, event: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(suspended, "suspensions", raising(error))
+    configure(json=True)
+    assert looked(contained, None) == "ip_restricted"
+    said = json.loads(capsys.readouterr().err.splitlines()[-1])
+    wanted = {"event": event, "fingerprint": contained.fingerprint, "kind": KIND, "error": type(error).__name__}
+    assert {name: said[name] for name in wanted} == wanted
+    assert "words of it" not in str(said)
 
 
 def test_a_key_that_we_did_not_suspend_is_not_contained_by_what_looks_like_it(leaked: Place) -> None:
