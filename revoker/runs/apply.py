@@ -35,8 +35,8 @@ def apply(store: Store, settings: Settings, digest: str, now: datetime) -> list[
     """
     plan = plans.load_plan(store, digest)
     full, document = plan.digest, plan.document
-    if switches.is_stopped(store):
-        raise Parked("The kill switch is on.", safe="nothing was started", next="revoker start")
+    if stop := switches.told(store):
+        raise Parked(f"The kill switch is on ({stop}).", safe="nothing was started", next="revoker start")
     if run_rows.list_runs(store, plan=(full,)):
         raise ApprovalRefused(
             "This plan was started before.", safe="nothing was started again", next="`revoker resume`, or a new plan"

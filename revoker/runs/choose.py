@@ -9,6 +9,7 @@ from typing import TypeGuard
 from revoker.errors import UsageError
 from revoker.model import Bound, Unbound
 from revoker.playbook import Playbook
+from revoker.report.text import counted
 from revoker.runs.facts import Facts
 
 
@@ -85,7 +86,7 @@ def _known(facts: Facts) -> tuple[str, ...]:
             f"ours: {who.account}" if facts.owned and who and who.account else ("" if facts.owned else "not ours"),
             f"may do: {scopes}" if scopes else "what it may do is not known",
             f"last used {last:%Y-%m-%d}" if last else "when it was last used is not known",
-            f"found in {row.findings} places",
+            f"found in {counted(row.findings, 'place')}",
             *facts.placed.notes,
             f"contained by the provider ({contained}), not revoked" if contained else "",
             f"consumers: {', '.join(facts.destination.consumers)}" if facts.destination and facts.destination.consumers else "",

@@ -55,8 +55,8 @@ def _tell(turn: Turn, consumer: Mapping[str, str], at: datetime) -> str:
     """Tell one consumer; why it could not be told, or nothing."""
     name, how = consumer["name"], consumer["how"]
     known = next((one for one in turn.work.settings.consumers if one.name == name), None)
-    if switches.is_stopped(turn.work.store):
-        raise Parked("The kill switch is on.", safe="nothing was sent", next="revoker start, then revoker resume")
+    if stop := switches.told(turn.work.store):
+        raise Parked(f"The kill switch is on ({stop}).", safe="nothing was sent", next="revoker start, then revoker resume")
     turn.audited("signal", {"consumer": name, "how": how})
     turn.write("intent", {"signal": name})
     reach(f"{turn.step['id']}: before signal")

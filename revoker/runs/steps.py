@@ -72,8 +72,9 @@ def advance(work: Work, run_id: str) -> Done:
 
 
 def _advance(work: Work, run: RunRow) -> Done:
-    if switches.is_stopped(work.store):
-        return _say(work, run, run.step, Done("parked", "The kill switch is on; revoker start, then revoker resume."))
+    if stop := switches.told(work.store):
+        said = f"The kill switch is on ({stop}); revoker start, then revoker resume."
+        return _say(work, run, run.step, Done("parked", said))
     entry = planned_entry(work.store, run)
     step = next_step(entry, run_rows.journal(work.store, run.id))
     if step is None:

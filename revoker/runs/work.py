@@ -145,8 +145,8 @@ class Turn:
     def allow(self) -> None:
         """Called by egress right before each changing call. Raises Parked when it may not go out now."""
         store, now, provider = self.work.store, self.now, self.provider.id
-        if switches.is_stopped(store):
-            raise Parked("The kill switch is on.", safe="nothing was sent", next="revoker start, then revoker resume")
+        if stop := switches.told(store):
+            raise Parked(f"The kill switch is on ({stop}).", safe="nothing was sent", next="revoker start, then revoker resume")
         self.wanted()
         self.bait()
         limits = self.work.settings.limits
