@@ -261,6 +261,7 @@ def looked(
     row: Any = None,
     last: dict[str, Any] | None = None,
     validity: Validity = Validity.LIVE,
+    settings: Settings | None = None,
 ) -> str:
     """The reason that comes of a live answer when the record's observer is this one."""
 
@@ -272,7 +273,7 @@ def looked(
     pool = cast("Any", SimpleNamespace(reader=lambda _provider: SimpleNamespace(now=utc_now())))
     made = by_record(
         place.site.store,
-        place.site.settings,
+        settings or place.site.settings,
         pool,
         row or place.site.row(place.fingerprint),
         kind=kind,
@@ -319,6 +320,7 @@ def test_nothing_but_a_clear_yes_of_the_observer_counts(contained: Place, capsys
         {"last": {"id": "of_old"}},
         {"validity": Validity.DEAD},
         {"validity": Validity.UNKNOWN},
+        {"settings": contained.without_authority()},
     ):
         assert looked(contained, says(True), **cast("Any", other)) == "ip_restricted", other
     assert looked(contained, None) == "ip_restricted"
