@@ -20,6 +20,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "revoker/runs/planned.py": ("tests/runs/test_planned.py", "tests/runs/test_pairs.py"),
     "revoker/runs/approve.py": ("tests/runs/test_approval_rules.py", "tests/runs/test_emergency.py"),
     "revoker/sshsig.py": ("tests/runs/test_sshsig_forms.py", "tests/runs/test_sshsig.py"),
+    "revoker/statements.py": ("tests/store/test_statements.py",),
     "revoker/audit/chain.py": ("tests/store/test_chain.py", "tests/store/test_audit.py", "tests/store/test_anchors.py"),
     "revoker/audit/anchors.py": ("tests/store/test_anchor_file.py", "tests/store/test_anchors.py"),
     "revoker/audit/__init__.py": ("tests/store/test_audit.py", "tests/store/test_anchors.py"),

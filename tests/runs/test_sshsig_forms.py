@@ -85,8 +85,14 @@ def test_a_signature_is_good_for_its_own_purpose_alone() -> None:
     other = sshsig.sign(KEY, MESSAGE, b"other")
     assert ssh_signed(other, MESSAGE, LINE, b"other")
     assert not ssh_signed(other, MESSAGE, LINE, b"revoker-approval")
-    with pytest.raises(ApprovalRefused, match="another purpose"):
+    sshsig.verify(other, MESSAGE, LINE, b"other")
+    assert sshsig.signer_line(other, b"other") == LINE
+    with pytest.raises(ApprovalRefused, match="another purpose") as caught:
         sshsig.verify(other, MESSAGE, LINE)
+    assert caught.value.next == "ssh-keygen -Y sign -n revoker-approval -f KEY FILE"
+    with pytest.raises(ApprovalRefused, match="another purpose") as caught:
+        sshsig.verify(armoured(), MESSAGE, LINE, b"other")
+    assert caught.value.next == "ssh-keygen -Y sign -n other -f KEY FILE"
     renamed = other.replace(base64.b64encode(b"other").decode(), "")  # nothing to be gained by another text of it
     with pytest.raises(ApprovalRefused):
         sshsig.verify(renamed, MESSAGE, LINE)
