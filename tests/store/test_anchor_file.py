@@ -84,6 +84,14 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(path: Path, tmp_path: P
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_what_cannot_be_written_names_the_file_and_says_why(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(AuditError) as caught:
+        file.write_anchor(path, ONE)
+    assert caught.value.message == f"The anchor file {path} cannot be written: Is a directory."
+    assert caught.value.safe == "nothing was sent or changed"
+
+
 def test_the_newest_is_the_one_of_this_store_with_the_most_entries(path: Path) -> None:
     assert file.newest(path, "s") is None
     for anchor in (ONE, Anchor("s", 9, "first"), Anchor("other", 99, "x"), Anchor("s", 9, "second"), Anchor("s", 8, "y")):
