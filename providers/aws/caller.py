@@ -121,7 +121,9 @@ async def caller(api: Reader, cred: Credential | None = None) -> tuple[str, str]
         return account, arn
     who = "the authority" if cred is None else "the leaked key"
     reason = "mispaired" if reply.code == "SignatureDoesNotMatch" else "refused"
-    return Unbound(reason, f"STS refused {who} ({reply.code or reply.trouble or reply.status})")
+    if reply.trouble is not None:
+        return Unbound(reason, f"STS did not answer {who} ({reply.trouble})")
+    return Unbound(reason, f"STS refused {who} ({reply.code or reply.status})")
 
 
 async def check_authority(api: Reader) -> dict[str, bool | None]:

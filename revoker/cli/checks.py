@@ -126,12 +126,19 @@ def _with_authority(settings: Settings) -> list[Provider]:
     return [one for _, one in sorted(catalog.providers().items()) if one.id in settings.authority]
 
 
+NEXT = {
+    True: "",
+    False: "grant it, or what needs it becomes a step by hand",
+    None: "the provider gave no answer that tells; revoker doctor asks again",
+}
+
+
 def _authority(settings: Settings, provider: Provider) -> Iterator[Check]:
     if provider.check_authority is None:
         yield Check(f"authority {provider.id}", None, "this provider offers no way to look up rights")
         return
     for right, held in asyncio.run(_rights(settings, provider)).items():
-        yield Check(f"authority {provider.id}", held, right, "" if held else "grant it, or what needs it becomes a step by hand")
+        yield Check(f"authority {provider.id}", held, right, NEXT[held])
 
 
 async def _rights(settings: Settings, provider: Provider) -> dict[str, bool | None]:
