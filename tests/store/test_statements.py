@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
@@ -56,6 +57,23 @@ def test_only_the_named_person_over_exactly_these_words(strict: Store) -> None:
     assert not SAID.is_signed(signature, replace(settings, approvers=()))
     swapped = (ApproverSettings("alice", sshsig.public_line(MALLORY)),)
     assert not SAID.is_signed(signature, replace(settings, approvers=swapped))
+
+
+def test_what_is_signed_is_fixed_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the clock of the machine stands; else no signature would fit a later revoker, or another machine."""
+    east = timezone(2 * HOUR)
+    said = replace(
+        SAID, why="ours, in \N{LATIN SMALL LETTER U WITH DIAERESIS}", at=NOW.astimezone(east), until=SAID.until.astimezone(east)
+    )
+    with monkeypatch.context() as moved:
+        moved.setenv("TZ", "Etc/GMT+5")
+        time.tzset()
+        text = said.text()
+    time.tzset()
+    assert text == (
+        b'{"about": "INC-1", "at": "2026-11-24T02:00:00+00:00", "revoker": "statement, version 1", "says": "attestation", '
+        b'"store": "a store", "until": "2026-11-24T03:00:00+00:00", "who": "alice", "why": "ours, in \\u00fc"}'
+    )
 
 
 def test_a_statement_is_no_approval() -> None:
