@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
 import ssl
 import threading
 from collections.abc import Iterator
@@ -10,41 +10,49 @@ from contextlib import contextmanager, suppress
 
 from tests.servers.certificates import Certificates
 
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
+
 
 @contextmanager
 def in_tls(port: int, made: Certificates) -> Iterator[int]:
-    """A port in TLS that leads to a port of this machine in the clear."""
+    """A port in TLS that leads to a port of this machine in the clear.
+
+    In one thread with an event loop: two threads that read and write one TLS socket at once break it now and then.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made.chain, made.key)
-    listener = socket.create_server(("127.0.0.1", 0))
+    loop = asyncio.new_event_loop()
 
-    def serve() -> None:
+    async def carry(outer: Reader, back: Writer) -> None:
         with suppress(OSError):
-            while True:
-                raw, _ = listener.accept()
-                threading.Thread(target=_carry, args=(context, raw, port), daemon=True).start()
+            inner, on = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(_copy(outer, on), _copy(inner, back))
 
-    threading.Thread(target=serve, daemon=True).start()
+    server = loop.run_until_complete(asyncio.start_server(carry, "127.0.0.1", 0, ssl=context))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
     try:
-        yield int(listener.getsockname()[1])
+        yield int(server.sockets[0].getsockname()[1])
     finally:
-        listener.close()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.run_until_complete(_end(server))
+        loop.close()
 
 
-def _carry(context: ssl.SSLContext, raw: socket.socket, port: int) -> None:
-    with suppress(OSError), raw:
-        raw.settimeout(10)
-        outer = context.wrap_socket(raw, server_side=True)
-        with outer, socket.create_connection(("127.0.0.1", port), 5) as inner:
-            back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
-            back.start()
-            _copy(outer, inner)
-            back.join(10)
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
+async def _copy(source: Reader, target: Writer) -> None:
     with suppress(OSError):
-        while got := source.recv(4096):
-            target.sendall(got)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+        while got := await source.read(4096):
+            target.write(got)
+            await target.drain()
+    target.close()
+
+
+async def _end(server: asyncio.Server) -> None:
+    """Take no more connections, and let go of those that are still there."""
+    server.close()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
