@@ -52,6 +52,7 @@ KEY_DOCS = "https://learn.microsoft.com/azure/ai-services/rotate-keys"
 LOCAL_DOCS = "https://learn.microsoft.com/azure/ai-services/disable-local-auth"
 ARM = "management.azure.com"
 SHARED = ".api.cognitive.microsoft.com"  # REGION.api...: every resource of the region without a name of its own
+SHARED_HOST = "shared_host"
 VERSION = "api-version=2025-09-01"
 ACCOUNTS = "providers/Microsoft.CognitiveServices/accounts"
 LIST_KEYS = f"/subscriptions/*/resourceGroups/*/{ACCOUNTS}/*/listKeys?{VERSION}"
@@ -73,20 +74,14 @@ listed = at_its_host(
 
 
 @declares(
-    decided(
-        Validity.UNKNOWN, "shared_host", "the host is one of a whole region: its refusal may be about another sort of resource"
-    ),
+    decided(Validity.DEAD, SHARED_HOST, "the host is one of a whole region: its refusal may be about another sort of resource"),
     *listed.answers,
 )
 async def verify(cred: Credential, api: Reader) -> Verdict:
     """List the models at the key's own host. Keys of Speech, Vision and others have the same form, and share a region's host."""
     verdict = await listed(cred, api)
     shared = cred.parts.get("host", "").partition(":")[0].casefold().endswith(SHARED)
-    return (
-        replace(verdict, validity=Validity.UNKNOWN, reason="shared_host")
-        if shared and verdict.validity is Validity.DEAD
-        else verdict
-    )
+    return replace(verdict, reason=SHARED_HOST) if shared and verdict.validity is Validity.DEAD else verdict
 
 
 def at_host(row: object, host: str) -> bool:
@@ -199,6 +194,7 @@ def _kind(id: str, title: str, pattern: str, labels: dict[str, tuple[str, ...]],
         labels={"trufflehog": ("AzureOpenAI",), "github": ("azure_openai_key",), **labels},
         needs=("host",),
         host_from="host",
+        local_refusals=(SHARED_HOST,),
         verify=verify,
         docs=DOCS,
         identity="none but the host, which is the finding's own",

@@ -125,6 +125,25 @@ async def check(pool: Pool, kind: Kind, cred: Credential) -> Verdict:
         return Verdict(Validity.UNKNOWN, "check_crashed")
 
 
+async def ask(pool: Pool, store: Store, settings: Settings, row: CredentialRow, *, kind: Kind, cred: Credential) -> Verdict:
+    """One check of a leaked credential, in a sweep or in a run, as what it is worth here.
+
+    A refusal kills only what the server that gave it had accepted, or acknowledged a change of, or is tied to otherwise; a live
+    answer of one that we suspended is held against the provider's record.
+    """
+    known = row.live_at is not None or row.acked_at is not None
+    verdict = doubted(
+        catalog.provider_of(kind.id),
+        kind,
+        cred,
+        await check(pool, kind, cred),
+        settings,
+        accepted_once=known,
+        places=lambda: rows_of.locations(store, row.fingerprint),
+    )
+    return await suspended.by_record(store, settings, pool, row, kind=kind, cred=cred, verdict=verdict)
+
+
 def is_lapse(verdict: Verdict) -> bool:
     """True when a credential was not asked for want of a proof, a value or a kind; a canary is left alone on purpose."""
     return verdict.validity is Validity.SKIPPED and verdict.reason != "canary"
@@ -181,7 +200,7 @@ class _Sweep:
                     continue
                 if job.claim.canary and gate.is_canary(job.kind, job.cred, self.settings, self.clock()):
                     self.canaries.append(job.row.fingerprint)
-                verdict = await self._by_record(pool, job, self._doubted(job, await check(pool, job.kind, job.cred)))
+                verdict = await ask(pool, self.store, self.settings, job.row, kind=job.kind, cred=job.cred)
                 self.asked += 1
                 if job.row.status is Status.LIVE:
                     known_live.append((job.row, verdict))
@@ -196,21 +215,6 @@ class _Sweep:
             refused = [(fp, replace(verdict, validity=Validity.UNKNOWN, reason="outage_suspected")) for fp, verdict in refused]
         self._record(sure)
         self._record(refused)
-
-    def _doubted(self, job: _Job, verdict: Verdict) -> Verdict:
-        return doubted(
-            catalog.provider_of(job.kind.id),
-            job.kind,
-            job.cred,
-            verdict,
-            self.settings,
-            accepted_once=job.row.live_at is not None,
-            places=lambda: rows_of.locations(self.store, job.row.fingerprint),
-        )
-
-    async def _by_record(self, pool: Pool, job: _Job, verdict: Verdict) -> Verdict:
-        """Tell what our own suspension holds from what is accepted again."""
-        return await suspended.by_record(self.store, self.settings, pool, job.row, kind=job.kind, cred=job.cred, verdict=verdict)
 
     def _workers(self, provider_id: str, wanted: int) -> int:
         """As many as the provider's budget lets be under way, so that no slow provider holds all places."""

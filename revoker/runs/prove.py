@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from revoker import suspended, verify
+from revoker import verify
 from revoker.errors import Parked
 from revoker.model import SUSPENDED_BY_US, Credential, Effect, Status, Validity, Verdict
 from revoker.runs import destination
@@ -62,16 +62,14 @@ def prove(turn: Turn) -> Done:
 
 
 def check(turn: Turn, cred: Credential) -> Verdict:
-    """Ask the provider once about a credential; of a suspended one that it answers as live, its record too."""
+    """Ask the provider once about a credential; of the leaked one the answer is worth what it is worth in a sweep."""
     return turn.ask(lambda pool: _check(turn, pool, cred))
 
 
 async def _check(turn: Turn, pool: Pool, cred: Credential) -> Verdict:
-    verdict = await verify.check(pool, turn.kind, cred)
     if cred is not turn.credential:
-        return verdict
-    work = turn.work
-    return await suspended.by_record(work.store, work.settings, pool, row_of(turn), kind=turn.kind, cred=cred, verdict=verdict)
+        return await verify.check(pool, turn.kind, cred)
+    return await verify.ask(pool, turn.work.store, turn.work.settings, row_of(turn), kind=turn.kind, cred=cred)
 
 
 def is_contained(turn: Turn, verdict: Verdict) -> bool:

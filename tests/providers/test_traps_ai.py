@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from revoker.config import Settings
+from revoker.doubt import doubted
 from revoker.model import Proof
 from tests.providers.catalogue import ACTIONS, CASES, KINDS, OWNERS
 from tests.providers.fake_api import FakeReader, always, reply_of, run
@@ -200,8 +202,10 @@ class OfThisHost(FakeReader):
 )
 def test_azure_the_refusal_of_a_whole_regions_host_is_no_death(host: str, told: Any, alone: str) -> None:
     """Keys of Speech, Vision and others have the same form, and such a host serves the resources of everybody."""
-    provider, _ = OWNERS["azure_openai_key"]
+    provider, kind = OWNERS["azure_openai_key"]
     cred = credential("azure_openai_key", {"host": host})
-    verdict = run(OWNERS["azure_openai_key"][1].verify(cred, OfThisHost(provider, always(reply_of(told)))))
+    verdict = run(kind.verify(cred, OfThisHost(provider, always(reply_of(told)))))
     shared = alone == "dead" and not host.startswith("acme")
-    assert verdict.validity.value == ("unknown" if shared else alone)
+    for before, validity in ((False, "unknown" if shared else alone), (True, alone)):  # what it accepted before, it can kill
+        judged = doubted(provider, kind, cred, verdict, Settings(), accepted_once=before, places=list)
+        assert judged.validity.value == validity
