@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from revoker import __version__, audit, catalog, sshsig, statements
 from revoker.audit.chain import AuditRow
+from revoker.errors import ApprovalRefused
 from revoker.report import collect, json_document
 from revoker.report.text import iso
 from revoker.runs import digests
@@ -125,7 +126,7 @@ def _approvals(store: Store, digest: str) -> Iterable[dict[str, Any]]:
         yield {
             "plan": given.plan_digest,
             "approver": given.approver,
-            "key": sshsig.signer_line(given.signature),
+            "key": _signer(given.signature, sshsig.NAMESPACE),
             "nonce": given.nonce,
             "statement": said.text().decode(),
             "signature": given.signature,
@@ -135,11 +136,19 @@ def _approvals(store: Store, digest: str) -> Iterable[dict[str, Any]]:
         }
 
 
+def _signer(signature: str, namespace: bytes) -> str:
+    """The key that made a signature; nothing for a text that is none, which the pack's verifier then tells."""
+    try:
+        return sshsig.signer_line(signature, namespace)
+    except ApprovalRefused:
+        return ""
+
+
 def _attestation(one: incidents.Attestation, store: str) -> dict[str, Any]:
     word = {"who": one.who, "why": one.why, "at": iso(one.at), "until": iso(one.until), "signed_by": one.signed_by}
     if one.signature is None:
         return word
-    key, said = sshsig.signer_line(one.signature, statements.NAMESPACE), one.statement(store).text()
+    key, said = _signer(one.signature, statements.NAMESPACE), one.statement(store).text()
     erased = (one.who == ERASED or ERASED in one.why) and not statements.fits(said, one.signature, key)
     return {**word, "key": key, "statement": said.decode(), "signature": one.signature, "erased": erased}
 

@@ -51,13 +51,22 @@ def _own(folder: Path) -> Iterator[Playbook]:
     """The operator's playbooks of one folder, checked against the catalogue as well."""
     if not folder.is_dir():
         raise ConfigError(f"There is no folder of playbooks {folder}.", next="mend `playbooks` in the configuration")
-    for path in sorted(folder.glob("*.toml")):
-        for one in (folder, path):
-            if os.name == "posix" and one.stat().st_mode & stat.S_IWOTH:
-                raise ConfigError(f"Everybody may write to {one}, which says what is revoked.", next=f"chmod o-w {one}")
+    for path in _files(folder):
         book = replace(load_playbook(path), file=path)
         check_kinds(book, catalog.kinds())
         yield book
+
+
+def _files(folder: Path) -> list[Path]:
+    """The playbook files of a folder. A folder that cannot be listed is an error: glob() would find nothing in it."""
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+        shared = next((one for one in (folder, *found) if os.name == "posix" and one.stat().st_mode & stat.S_IWOTH), None)
+    except OSError as error:
+        raise ConfigError(f"The playbooks of {folder} cannot be read: {error.strerror} ({error.filename}).") from None
+    if shared is not None:
+        raise ConfigError(f"Everybody may write to {shared}, which says what is revoked.", next=f"chmod o-w {shared}")
+    return found
 
 
 def _bytes(path: Path) -> bytes:

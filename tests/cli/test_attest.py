@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import zipfile
 from contextlib import closing
 
 import pytest
 
 from revoker.errors import ExitCode
+from revoker.evidence import verify_pack
 from tests.cli.conftest import Space
 
 
@@ -51,3 +54,11 @@ def test_a_signed_one_opens_the_gate_and_a_written_one_does_not(space: Space) ->
     assert space.cli("verify", "--json").json["credentials"][0]["reason"] == "not_owned"
     assert space.cli("attest", incident, "--why", "our bot", "--as", "alice", "--key", "alice.key").code == ExitCode.DONE
     assert space.cli("verify", "--json").json["credentials"][0]["validity"] == "live"
+    packed = space.cli("evidence", incident, "-o", "pack.zip", "--json")
+    assert packed.code == ExitCode.DONE, packed.err  # what is no signature is packed as it is, and the pack's verifier tells it
+    with zipfile.ZipFile(space.folder / "pack.zip") as pack:
+        told = {one["why"]: one["key"] for one in json.loads(pack.read("attestations.json"))}
+    assert told["ours"] == ""
+    assert told["our bot"].startswith("ssh-ed25519 ")
+    problems = list(verify_pack.check_attestations(verify_pack.files_of(str(space.folder / "pack.zip"))))
+    assert problems == ["the attestation of alice is not signed with the key that stands beside it"]

@@ -94,6 +94,10 @@ def test_a_missing_folder_two_of_one_id_and_files_open_to_all_are_refused(empty:
     path.parent.chmod(0o777)
     assert f"chmod o-w {path.parent}" in empty.cli("playbooks").err
     path.parent.chmod(0o700)
+    (path.parent / "gone.toml").symlink_to("nowhere")
+    said = empty.cli("playbooks")
+    assert (said.code, "cannot be read: No such file" in said.err, "gone.toml" in said.err) == (ExitCode.SETUP, True, True)
+    (path.parent / "gone.toml").unlink()
     config = empty.folder / "revoker.toml"
     (empty.folder / "more").mkdir(mode=0o700)
     config.write_text(config.read_text().replace('["own"]', '["own", "more"]'))
