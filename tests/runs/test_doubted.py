@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 
 from revoker import catalog
-from revoker.model import Status, Validity
+from revoker.model import Effect, Status, Validity
 from revoker.runs import people
 from revoker.runs.apply import apply
 from revoker.runs.plan import make_plan
+from revoker.store import credentials as rows_of
 from revoker.store.credentials import Selection
+from revoker.verify import verify
 from tests.runs.conftest import Site, utc_now
 from tests.runs.test_steps import go, leak
 
@@ -42,6 +44,18 @@ def test_what_was_never_accepted_does_not_die_of_it_whatever_a_person_says(doubt
         assert go(doubtful, run_id, later=hours * HOUR, inline=timedelta()).state == "waiting"
     row = doubtful.row(fingerprint)
     assert (row.status is not Status.DEAD, row.validity, row.refusals) == (True, Validity.UNKNOWN, 0)
+
+
+@pytest.mark.parametrize(("acked", "validity"), [(True, Validity.DEAD), (False, Validity.UNKNOWN)])
+def test_a_change_that_the_provider_acknowledged_ties_it_too_and_one_by_hand_does_not(
+    doubtful: Site, acked: bool, validity: Validity
+) -> None:
+    key = doubtful.fakery.add()
+    del doubtful.fakery.keys[key.id]
+    fingerprint = doubtful.add(key.value)
+    rows_of.record_change(doubtful.store, fingerprint, Effect.REVOKE, utc_now(), acked=acked)
+    verify(doubtful.store, [doubtful.row(fingerprint)], settings=doubtful.settings, clock=utc_now, force=True)
+    assert doubtful.row(fingerprint).validity is validity
 
 
 def test_what_was_accepted_does(doubtful: Site) -> None:
